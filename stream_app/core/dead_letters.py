@@ -1,0 +1,61 @@
+"""The only place for the dead letter: the original record, whole, with where it stood and a typed reason."""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from hashlib import sha256
+from typing import Literal
+
+from stream_app.core.evidence import Position
+from stream_app.core.instants import Instant
+from stream_app.core.model import Model
+
+DeadLetterReason = Literal[
+    "not_json", "duplicate_key", "not_a_number", "invalid_text", "not_an_object", "tombstone", "oversize",
+    "invalid_envelope", "unknown_schema_version", "unknown_type", "wrong_topic", "invalid_event",
+    "identity_missing", "identity_conflict", "account_lookup_unsupported", "invalid_internal", "late",
+    "order_conflict",
+]  # fmt: skip
+
+
+class DeadLetter(Model):
+    """One record that could not be used. `key`, header values and `body` are base64: they may be any bytes."""
+
+    schema_version: Literal[1] = 1
+    reason: DeadLetterReason
+    detail: str
+    stage: Literal["intake", "identity", "join", "seal"]
+    position: Position
+    received_at: Instant
+    key: str | None
+    headers: tuple[tuple[str, str], ...] = ()
+    body: str | None
+    body_size_bytes: int
+    body_sha256: str | None
+
+    @classmethod
+    def of(
+        cls,
+        *,
+        reason: DeadLetterReason,
+        detail: str,
+        stage: Literal["intake", "identity", "join", "seal"],
+        position: Position,
+        received_at: int,
+        key: bytes | None,
+        value: bytes | None,
+        headers: tuple[tuple[str, bytes], ...] = (),
+    ) -> DeadLetter:
+        """Wrap the original record."""
+        return cls(
+            reason=reason,
+            detail=detail[:500],
+            stage=stage,
+            position=position,
+            received_at=received_at,
+            key=None if key is None else b64encode(key).decode(),
+            headers=tuple((name, b64encode(content or b"").decode()) for name, content in headers),
+            body=None if value is None else b64encode(value).decode(),
+            body_size_bytes=len(value or b""),
+            body_sha256=None if value is None else sha256(value).hexdigest(),
+        )

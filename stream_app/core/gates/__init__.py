@@ -1,0 +1,1 @@
+"""Quality gates a packet passes before it leaves; one file a gate."""

@@ -1,0 +1,92 @@
+"""The only place for how calls are named: alias keys, precedence of schemes, and the records of the `identity` topic."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from stream_app.core.evidence import ClockRecord, EventRecord, Position
+from stream_app.core.events import Event
+from stream_app.core.model import Identifier, Model
+
+TRACE_SCHEME = "traceId"
+
+PRECEDENCE: tuple[str, ...] = (
+    "connectContactId",
+    "twilioCallSid",
+    "vapiCallId",
+    "retellCallId",
+    "elevenlabsConversationId",
+    "livekitRoomSid",
+    "livekitRoom",
+    "pipecatConversationId",
+    "sipCallId",
+    "livekitEgress",
+    "testRunId",
+    TRACE_SCHEME,
+)
+"""Which of an event's aliases it waits under: the one most likely to be linked comes first, unknown schemes between."""
+
+
+def aliases_of(event: Event) -> dict[str, str]:
+    """Every alias of an event, its `traceId` included.
+
+    Raises ValueError where the event contradicts itself: two different trace IDs in one event name two calls.
+    """
+    aliases = dict(event.aliases)
+    if event.trace_id is not None:
+        if aliases.get(TRACE_SCHEME, event.trace_id) != event.trace_id:
+            raise ValueError("traceId and aliases.traceId differ")
+        aliases[TRACE_SCHEME] = event.trace_id
+    return aliases
+
+
+def alias_key(scheme: str, value: str) -> str:
+    """`scheme:value`, the key of the `identity` topic and table."""
+    return f"{scheme}:{value}"
+
+
+def by_precedence(aliases: dict[str, str]) -> list[str]:
+    """Alias keys, best known scheme first; schemes that nobody listed stand before test runs and traces."""
+    unknown = PRECEDENCE.index("testRunId") - 0.5
+
+    def rank(scheme: str) -> tuple[float, str]:
+        return (PRECEDENCE.index(scheme) if scheme in PRECEDENCE else unknown, scheme)
+
+    return [alias_key(scheme, aliases[scheme]) for scheme in sorted(aliases, key=rank)]
+
+
+class Park(Model):
+    """An event waits at this alias until the alias is linked; one with a canonical ID only has its claim checked."""
+
+    record: Literal["park"] = "park"
+    alias: Identifier
+    canonical_call_id: Identifier | None = None
+    """The canonical ID that the event itself states; None where only aliases are known."""
+    event: EventRecord
+
+
+class Link(Model):
+    """`alias` names the same call as `canonical_call_id` or as `other`; `said_by` is the source of the claim."""
+
+    record: Literal["link"] = "link"
+    alias: Identifier
+    canonical_call_id: Identifier | None = None
+    other: Identifier | None = None
+    said_by: str
+    position: Position
+    hop: int = 0
+    """How many aliases the claim has travelled over."""
+    sent_from: int | None = None
+    """The identity partition that waits for `HopDone`; None for links that intake wrote."""
+
+
+class HopDone(Model):
+    """Receipt to the sending partition: what the hop caused is confirmed."""
+
+    record: Literal["hop-done"] = "hop-done"
+    hop_id: str
+
+
+IdentityRecord = Annotated[Park | Link | HopDone | ClockRecord, Field(discriminator="record")]

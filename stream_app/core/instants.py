@@ -1,0 +1,60 @@
+"""The only place where timestamps are read and written: RFC 3339 text outside, integer milliseconds inside.
+
+Integers make every comparison in the join exact and every re-run byte-identical; text with milliseconds and a `Z`
+is the public contract.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, PlainSerializer, WithJsonSchema
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_RFC3339 = re.compile(r"\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}:\d{2}(\.\d+)?([Zz]|[+-]\d{2}:\d{2})")
+
+
+def parse_instant(text: str) -> int:
+    """Milliseconds since the epoch for an RFC 3339 timestamp; a finer fraction is cut, a missing offset is an error.
+
+    Raises ValueError for anything else, so that a naive local time is never taken for UTC.
+    """
+    if not _RFC3339.fullmatch(text):
+        raise ValueError("not an RFC 3339 timestamp with an offset (like 2026-06-03T18:42:31.120Z)")
+    try:
+        moment = datetime.fromisoformat(text.upper())
+        return (moment - _EPOCH) // timedelta(milliseconds=1)
+    except (ValueError, OverflowError) as error:
+        raise ValueError(f"not a valid date and time: {error}") from None
+
+
+def format_instant(ms: int) -> str:
+    """RFC 3339 in UTC with milliseconds: `2026-06-03T18:42:31.120Z`."""
+    moment = _EPOCH + timedelta(milliseconds=ms)
+    return f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03d}Z"
+
+
+def day_of(ms: int) -> str:
+    """The UTC calendar day, `2026-06-03`, under which a call's objects are stored."""
+    return format_instant(ms)[:10]
+
+
+def _validate(value: Any) -> int:
+    if isinstance(value, bool):
+        raise ValueError("a timestamp is RFC 3339 text")
+    if isinstance(value, int):
+        return value
+    if isinstance(value, str):
+        return parse_instant(value)
+    raise ValueError("a timestamp is RFC 3339 text")
+
+
+Instant = Annotated[
+    int,
+    BeforeValidator(_validate),
+    PlainSerializer(format_instant, return_type=str),
+    WithJsonSchema({"type": "string", "format": "date-time"}),
+]
+"""Milliseconds since the epoch in Python, RFC 3339 text in JSON. Numbers are taken only from our own code."""

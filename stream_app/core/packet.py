@@ -1,0 +1,141 @@
+"""The only place for the packet's public shape: what reviewers and subscribers get for one version of one call."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from stream_app.core.evidence import Kind, Position
+from stream_app.core.instants import Instant
+from stream_app.core.model import Identifier, Model
+from stream_app.core.orders import CompletedBy, Missing, PolicyRef, Priority, SelectionReason
+
+Status = Literal["complete", "incomplete", "blocked"]
+Verdict = Literal["pass", "warn", "block"]
+GateName = Literal["identity", "transcript", "audio", "trace", "tool_evidence", "evaluation", "manifest", "review"]
+ExportLevel = Literal["aggregate_only", "redacted_packet", "raw_restricted"]
+ReviewStatus = Literal["queued", "reviewed", "promoted_to_test", "ignored"]
+
+
+class GateResult(Model):
+    """One gate's verdict, with its reasons where it did not pass."""
+
+    gate: GateName
+    verdict: Verdict
+    reasons: tuple[str, ...] = ()
+
+
+class Finding(Model):
+    """Something computed about the evidence, not claimed by it."""
+
+    finding: str
+    tool_call_id: str | None = None
+    occurrence: int | None = None
+    event_id: str | None = None
+
+
+class ToolEvidence(Model):
+    """One tool call in summary: keys and types, never values."""
+
+    tool_call_id: Identifier
+    occurrence: int
+    name: str
+    argument_summary: str | None
+    result_summary: str | None
+    status: str
+    latency_ms: int | None
+    retries: int
+    side_effect_proof: str | None
+    findings: tuple[str, ...]
+
+
+class EvaluationResult(Model):
+    """How the call was judged, with what is needed to read the score later."""
+
+    rubric: str | None
+    rubric_version: str | None
+    label: str | None
+    score: float | None
+    evaluator_version: str | None
+    failure_label: str | None
+
+
+class Review(Model):
+    """The review block as first assigned."""
+
+    owner: str
+    due_at: Instant
+    allowed_outcomes: tuple[str, ...]
+
+
+class SupersededVersion(Model):
+    """The version this packet replaces."""
+
+    version: int
+    manifest_hash: str
+    reason: str
+
+
+class ProducedBy(Model):
+    """The software and configuration that made the packet."""
+
+    version: str
+    config_sha256: str
+
+
+class PacketEvidence(Model):
+    """Where one piece of the packet's evidence stood in its input topic."""
+
+    kind: Kind
+    event_id: Identifier
+    topic: str
+    partition: int
+    offset: int
+
+    @classmethod
+    def at(cls, kind: Kind, event_id: str, position: Position) -> PacketEvidence:
+        """An entry for the evidence at `position`."""
+        return cls(
+            kind=kind, event_id=event_id, topic=position.topic, partition=position.partition, offset=position.offset
+        )
+
+
+class Packet(Model):
+    """One version of one call's evidence packet, as published on `packets`."""
+
+    schema_version: Literal[1] = 1
+    packet_id: str
+    version: int
+    supersedes: SupersededVersion | None
+    status: Status
+    completed_by: CompletedBy
+    sealed_at: Instant
+    canonical_call_id: Identifier
+    provider_aliases: dict[str, str]
+    selection_reason: SelectionReason
+    other_reasons: tuple[SelectionReason, ...]
+    priority: Priority
+    trigger: str | None
+    agent_version: str | None
+    redacted_transcript_uri: str | None
+    audio_uri: str | None
+    trace_id: str | None
+    tool_evidence: tuple[ToolEvidence, ...]
+    evaluation_result: EvaluationResult | None
+    redaction_state: Literal["redacted", "raw_restricted", "aggregate_only"]
+    export_level: ExportLevel
+    retention_class: str
+    missing: tuple[Missing, ...]
+    unread_sources: tuple[str, ...]
+    findings: tuple[Finding, ...]
+    gates: tuple[GateResult, ...]
+    review_status: ReviewStatus
+    review: Review
+    manifest_uri: str
+    manifest_hash: str
+    policy: PolicyRef
+    produced_by: ProducedBy
+    evidence: tuple[PacketEvidence, ...]
+
+
+# Fields that exist for some packets only are left out of the JSON when they say nothing.
+OPTIONAL_FINDING_FIELDS = ("toolCallId", "occurrence", "eventId")

@@ -1,0 +1,45 @@
+"""The only place where a tool's arguments and results become a summary that is safe to show: keys and types.
+
+A value is shown only where it cannot identify anybody: booleans, and codes from a short list of closed vocabularies.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+MAX_FIELDS = 24
+"""More fields than this end in `…`, so that a summary stays a summary."""
+
+_KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,63}")
+_CLOSED_VOCABULARIES: dict[str, re.Pattern[str]] = {
+    "currency": re.compile(r"[A-Z]{3}"),
+}
+
+
+def summarise(payload: Any) -> str:
+    """`{"orderId": "A-1", "amount": 18.5, "currency": "EUR"}` -> `orderId: string, amount: number, currency: EUR`."""
+    if isinstance(payload, dict):
+        parts = [f"{_safe_key(key)}: {_describe(key, value)}" for key, value in list(payload.items())[:MAX_FIELDS]]
+        return ", ".join(parts + ["…"] * (len(payload) > MAX_FIELDS)) or "empty object"
+    return _describe("", payload)
+
+
+def _safe_key(key: str) -> str:
+    """A key that does not look like a name may itself be data (an e-mail address as key): it is not shown."""
+    return key if _KEY.fullmatch(key) and not re.search(r"\d{5,}", key) else "(key)"
+
+
+def _describe(key: str, value: Any) -> str:
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int | float):
+        return "number"
+    if isinstance(value, str):
+        vocabulary = _CLOSED_VOCABULARIES.get(key)
+        return value if vocabulary and vocabulary.fullmatch(value) else "string"
+    if isinstance(value, list):
+        return f"list of {len(value)}"
+    return "object"

@@ -1,0 +1,85 @@
+"""The only place where untrusted bytes become JSON values, and where our values become bytes.
+
+Strict on purpose: a duplicate key, NaN, NUL or lone surrogate means that two readers could disagree on what a record
+says, and a packet built on it could not be relied on in a dispute.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from hashlib import sha256
+from typing import Any, NoReturn
+
+Json = Any
+
+
+class WireError(ValueError):
+    """Bytes that are not the JSON we accept; `reason` is one of the dead-letter reasons."""
+
+    def __init__(self, reason: str, detail: str) -> None:
+        super().__init__(detail)
+        self.reason = reason
+        self.detail = detail
+
+
+def _unique(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
+    document = dict(pairs)
+    if len(document) != len(pairs):
+        raise WireError("duplicate_key", "an object names a key twice")
+    return document
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise WireError("not_a_number", f"{name} is not JSON")
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise WireError("not_a_number", "a number is too large")
+    return number
+
+
+def _check_text(value: Json) -> None:
+    """Refuse NUL and lone surrogates anywhere, iteratively so that deep nesting cannot exhaust the stack."""
+    stack = [value]
+    while stack:
+        item = stack.pop()
+        if isinstance(item, str):
+            if "\x00" in item:
+                raise WireError("invalid_text", "a string holds a NUL character")
+            if any("\ud800" <= char <= "\udfff" for char in item):
+                raise WireError("invalid_text", "a string holds a lone surrogate")
+        elif isinstance(item, dict):
+            stack.extend(item.keys())
+            stack.extend(item.values())
+        elif isinstance(item, list):
+            stack.extend(item)
+
+
+def read_json(data: bytes) -> Json:
+    """The JSON value in `data`, or WireError (`not_json`, `duplicate_key`, `not_a_number`, `invalid_text`)."""
+    if b"\x00" in data:
+        raise WireError("invalid_text", "the record holds a NUL byte")
+    try:
+        value = json.loads(
+            data.decode("utf-8"), object_pairs_hook=_unique, parse_constant=_no_constant, parse_float=_finite
+        )
+    except WireError:
+        raise
+    except (ValueError, RecursionError) as error:
+        raise WireError("not_json", f"not JSON: {str(error)[:200]}") from None
+    if b"\\u" in data:  # Only an escape can smuggle NUL or a surrogate past the UTF-8 decoder.
+        _check_text(value)
+    return value
+
+
+def write_json(value: Json) -> bytes:
+    """Compact JSON with sorted keys: the same value always gives the same bytes."""
+    return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False).encode()
+
+
+def digest_of(value: Json) -> str:
+    """SHA-256 in hex over the sorted, compact JSON of `value`."""
+    return sha256(write_json(value)).hexdigest()

@@ -1,0 +1,1 @@
+"""Heavy libraries behind ports (recognisers, secret scanners, signing)."""

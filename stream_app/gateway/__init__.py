@@ -1,0 +1,1 @@
+"""HTTP in: webhooks verified and turned into events."""

@@ -1,0 +1,114 @@
+"""The only place for what stages need from outside and hand back: records in, records out, object storage."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+Headers = tuple[tuple[str, bytes], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Incoming:
+    """One record as it was read. `topic` is the name without prefix; `timestamp_ms` is the broker's or producer's."""
+
+    topic: str
+    partition: int
+    offset: int
+    timestamp_ms: int
+    key: bytes | None
+    value: bytes | None
+    headers: Headers = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """One record to write. Without `partition` the key decides (murmur2, as Java's default)."""
+
+    topic: str
+    key: bytes | None
+    value: bytes
+    headers: Headers = ()
+    partition: int | None = None
+
+
+class StoreError(Exception):
+    """Object storage said no, or nothing; `uri` is the object."""
+
+    def __init__(self, uri: str, detail: str) -> None:
+        super().__init__(f"{uri}: {detail}")
+        self.uri = uri
+        self.detail = detail
+
+
+class ObjectMissing(StoreError):
+    """There is no such object (or bucket)."""
+
+
+class ObjectDenied(StoreError):
+    """We may not read or write it."""
+
+
+class ObjectTooLarge(StoreError):
+    """It is larger than the caller allows."""
+
+
+class StoreUnavailable(StoreError):
+    """The store cannot be reached, is overloaded, or broke off; trying again later makes sense."""
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectInfo:
+    """What a store says of an object without sending it."""
+
+    uri: str
+    size: int
+    media_type: str | None
+
+
+class ObjectStore(Protocol):
+    """Object storage as stages see it; URIs are `s3://bucket/key`. Every method may raise StoreError."""
+
+    async def put_once(self, uri: str, body: bytes, *, media_type: str) -> Literal["stored", "exists"]:
+        """Write the object unless one is there (`If-None-Match: *`)."""
+        ...
+
+    async def get(self, uri: str, *, max_bytes: int) -> bytes:
+        """The whole object; ObjectTooLarge beyond `max_bytes`."""
+        ...
+
+    async def head(self, uri: str) -> ObjectInfo:
+        """Size and media type."""
+        ...
+
+    async def digest(self, uri: str, *, max_bytes: int) -> tuple[str, int]:
+        """SHA-256 (hex) and size, streamed; ObjectTooLarge beyond `max_bytes`."""
+        ...
+
+    def list(self, prefix: str) -> AsyncIterator[str]:
+        """URIs below `s3://bucket/prefix`, in key order."""
+        ...
+
+
+class State(Protocol):
+    """One partition's rows of a stage's table. Writes are handed back with the records to send, never made here."""
+
+    def get(self, key: bytes) -> bytes | None:
+        """The row, or None."""
+        ...
+
+    def items(self) -> AsyncIterator[tuple[bytes, bytes]] | Sequence[tuple[bytes, bytes]]:
+        """All rows of the partition; used once, after recovery."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Effects:
+    """What handling one record came to: `sends` are confirmed by the broker before `rows` are written, then the ack.
+
+    A row of None is deleted.
+    """
+
+    sends: tuple[Outgoing, ...] = ()
+    rows: tuple[tuple[bytes, bytes | None], ...] = ()

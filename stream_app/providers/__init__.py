@@ -1,0 +1,1 @@
+"""How each vendor speaks, one file a vendor: payload in, our events out. Pure."""

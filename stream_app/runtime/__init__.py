@@ -1,0 +1,1 @@
+"""Faust and Kafka, and nothing else knows them: stages become Faust agents, tables, lanes."""

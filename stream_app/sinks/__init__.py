@@ -1,0 +1,1 @@
+"""Where finished things go, one file a destination; each states its delivery guarantee."""
