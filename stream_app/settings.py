@@ -1,4 +1,4 @@
-"""The only place for the knobs: every setting, its type, its default and the reason for it. Read from `STREAM_APP_*`."""
+"""The only place for the knobs: every setting, its type, default and reason. Read from `STREAM_APP_*`."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ class Settings(BaseSettings):
     otlp_endpoint: str | None = None
     """OTLP/HTTP base URL for metrics and spans; None switches the export off."""
     metrics_port: Annotated[int, Field(ge=0, le=65535)] | None = None
-    """Prometheus endpoint on loopback (each stage takes the next free port from here); None switches it off, 0 is any."""
+    """Prometheus endpoint on loopback (each stage: the next free port from here on); None: off, 0: any."""
     metrics_host: str = "127.0.0.1"
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 

@@ -1,4 +1,4 @@
-"""The only place for how calls are named: alias keys, precedence of schemes, and the records of the `identity` topic."""
+"""The only place for how calls are named: alias keys, precedence of schemes, records of the `identity` topic."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from stream_app.core.evidence import ClockRecord, EventRecord, Position
 from stream_app.core.events import Event
+from stream_app.core.evidence import ClockRecord, EventRecord, Position
 from stream_app.core.model import Identifier, Model
 
 TRACE_SCHEME = "traceId"
