@@ -56,11 +56,9 @@ class Position(Model):
         return f"{self.topic}/{self.partition}/{self.offset}"
 
 
-class EventRecord(Model):
-    """One accepted event with its identity resolved."""
+class AcceptedEvent(Model):
+    """One valid event, reduced, with where it stood; which call it belongs to may not be known yet."""
 
-    record: Literal["event"] = "event"
-    canonical_call_id: Identifier
     position: Position
     received_at: Instant
     """Broker time of the input record: what an event's own times are clamped against."""
@@ -68,6 +66,26 @@ class EventRecord(Model):
     """SHA-256 over the whole validated event, arguments and results included."""
     event: dict[str, Any]
     """The reduced event, camelCase, null fields left out."""
+    traceparent: str | None = None
+    """W3C trace context of the producer, so that a packet's span can be linked to its evidence."""
+
+    def resolved(self, canonical_call_id: str) -> EventRecord:
+        """The same event as evidence of a call."""
+        return EventRecord(
+            canonical_call_id=canonical_call_id,
+            position=self.position,
+            received_at=self.received_at,
+            digest=self.digest,
+            event=self.event,
+            traceparent=self.traceparent,
+        )
+
+
+class EventRecord(AcceptedEvent):
+    """One accepted event with its identity resolved."""
+
+    record: Literal["event"] = "event"
+    canonical_call_id: Identifier
 
 
 class ClockRecord(Model):

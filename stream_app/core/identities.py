@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from stream_app.core.events import Event
-from stream_app.core.evidence import ClockRecord, EventRecord, Position
+from stream_app.core.evidence import AcceptedEvent, ClockRecord, Position
 from stream_app.core.model import Identifier, Model
 
 TRACE_SCHEME = "traceId"
@@ -64,7 +64,7 @@ class Park(Model):
     alias: Identifier
     canonical_call_id: Identifier | None = None
     """The canonical ID that the event itself states; None where only aliases are known."""
-    event: EventRecord
+    event: AcceptedEvent
 
 
 class Link(Model):

@@ -41,6 +41,7 @@ class Item(Model):
     skewed: bool = False
     digest: Sha256
     event: dict[str, Any]
+    traceparent: str | None = None
 
 
 class Conflict(Model):
@@ -104,8 +105,8 @@ class SealOrder(Model):
     ended_at: Instant
     """The call's (clamped) end, or the anchor that stands for it; dates the packet's place in the store."""
     aliases: dict[str, str]
-    alias_conflicts: dict[str, tuple[str, ...]] = Field(default_factory=dict)
-    """Scheme -> values, where one scheme has several values that are not the shown one."""
+    further_aliases: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+    """Scheme -> its other values, where one scheme has several (two egresses of one room)."""
     selection: Selection
     review: ReviewTerms
     policy: PolicyRef

@@ -105,10 +105,16 @@ class State(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Effects:
-    """What handling one record came to: `sends` are confirmed by the broker before `rows` are written, then the ack.
+    """What handling one record came to, and the order in which it is made durable.
 
-    A row of None is deleted.
+    1. `sends` are confirmed by the broker. 2. `rows` are written (None deletes) and confirmed in the changelog.
+    3. Every token in `expects` has come back in some later record's `receipts`. 4. `then` is sent and confirmed.
+    5. When every earlier record of the partition is done too: `in_turn` is sent and confirmed. 6. The ack.
     """
 
     sends: tuple[Outgoing, ...] = ()
     rows: tuple[tuple[bytes, bytes | None], ...] = ()
+    expects: tuple[str, ...] = ()
+    receipts: tuple[str, ...] = ()
+    then: tuple[Outgoing, ...] = ()
+    in_turn: tuple[Outgoing, ...] = ()

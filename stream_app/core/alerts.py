@@ -1,0 +1,112 @@
+"""The only place where a call's standing becomes alerts: stuck, timed out, orphaned; and their ends.
+
+One alert per cause: its ID names the call, the kind and the threshold, so a repeat after a crash is the same alert.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from stream_app.core.calls import CallState
+from stream_app.core.orders import AlertKind, AlertMissing, JoinAlert
+from stream_app.core.requirements import EXPECTED_FROM
+
+if TYPE_CHECKING:
+    from stream_app.core.judgement import Standing
+
+RUNBOOKS: dict[AlertKind, str] = {
+    "stuck": "docs/runbooks/stuck-join.md",
+    "timed_out": "docs/runbooks/timed-out.md",
+    "orphan": "docs/runbooks/orphan.md",
+    "identity_conflict": "docs/runbooks/identity-conflict.md",
+    "source_silent": "docs/runbooks/source-silent.md",
+}
+
+
+def raise_due(state: CallState, standing: Standing, now: int | None) -> tuple[CallState, list[JoinAlert]]:
+    """Fire what is due at the join's time `now`, resolve what is cured; returns the state that remembers it."""
+    raised: list[JoinAlert] = []
+    if standing.settled:
+        raised = resolve_all(state, standing, now)
+        return state.model_copy(update={"firing": ()}), raised
+    if standing.call is not None and any("/orphan/" in alert for alert in state.firing):
+        raised.extend(_resolved(state, standing, alert, now) for alert in state.firing if "/orphan/" in alert)
+        state = state.model_copy(update={"firing": tuple(a for a in state.firing if "/orphan/" not in a)})
+    if now is None or standing.anchor is None:
+        return state, raised
+    update: dict[str, object] = {}
+    firing = list(state.firing)
+    if standing.call is None:
+        orphan_at = standing.anchor + standing.policy.timing.orphan
+        if now >= orphan_at and not state.orphan_passed:
+            update["orphan_passed"] = True
+            if not standing.hits:  # With a reason the packet itself says so.
+                raised.append(_firing(state, standing, "orphan", 1, orphan_at))
+    else:
+        deadline = standing.anchor + standing.policy.timing.deadline
+        passed = [at for at in _soft_times(standing) if at <= now]
+        if len(passed) > state.soft_passed:
+            update["soft_passed"] = len(passed)
+            if now < deadline and standing.waiting:
+                raised.append(_firing(state, standing, "stuck", len(passed), passed[-1]))
+        if now >= deadline and not state.deadline_passed:
+            update["deadline_passed"] = True
+            if standing.waiting:
+                raised.append(_firing(state, standing, "timed_out", 1, deadline))
+    firing.extend(alert.alert_id for alert in raised if alert.state == "firing")
+    update["firing"] = tuple(dict.fromkeys(firing))
+    return state.model_copy(update=update), raised
+
+
+def resolve_all(state: CallState, standing: Standing, now: int | None) -> list[JoinAlert]:
+    """One `resolved` for each alert of the call that is still firing."""
+    return [_resolved(state, standing, alert_id, now) for alert_id in state.firing]
+
+
+def due_times(state: CallState, standing: Standing) -> list[int]:
+    """When this call may have something to say next, ms."""
+    if standing.anchor is None or standing.settled:
+        return []
+    if standing.call is None:
+        return [] if state.orphan_passed else [standing.anchor + standing.policy.timing.orphan]
+    times = list(_soft_times(standing)[state.soft_passed :])
+    if not state.deadline_passed:
+        times.append(standing.anchor + standing.policy.timing.deadline)
+    return times
+
+
+def _soft_times(standing: Standing) -> tuple[int, ...]:
+    assert standing.anchor is not None
+    return tuple(standing.anchor + soft for soft in standing.policy.timing.soft)
+
+
+def _firing(state: CallState, standing: Standing, kind: AlertKind, number: int, at: int) -> JoinAlert:
+    return JoinAlert(
+        alert_id=f"{state.call_id}/{kind}/{number}",
+        kind=kind,
+        state="firing",
+        raised_at=at,
+        canonical_call_id=state.call_id,
+        missing=tuple(
+            AlertMissing(kind=gap.kind, expected_from=gap.expected_from or EXPECTED_FROM[gap.kind])
+            for gap in standing.waiting
+        ),
+        since=standing.anchor if standing.anchor is not None else at,
+        deadline_at=standing.deadline,
+        runbook_url=RUNBOOKS[kind],
+    )
+
+
+def _resolved(state: CallState, standing: Standing, alert_id: str, now: int | None) -> JoinAlert:
+    kind: AlertKind = next(kind for kind in RUNBOOKS if f"/{kind}/" in alert_id.removeprefix(state.call_id))
+    anchor = standing.anchor if standing.anchor is not None else 0
+    return JoinAlert(
+        alert_id=alert_id,
+        kind=kind,
+        state="resolved",
+        raised_at=max(anchor, now or anchor),
+        canonical_call_id=state.call_id,
+        since=anchor,
+        deadline_at=standing.deadline,
+        runbook_url=RUNBOOKS[kind],
+    )

@@ -1,0 +1,73 @@
+"""The only place for what is present and what is missing of a call, kind by kind."""
+
+from __future__ import annotations
+
+from stream_app.core.evidence import Kind
+from stream_app.core.orders import Item, Missing
+
+EXPECTED_FROM: dict[Kind, str] = {
+    "call": "call-ended",
+    "transcript": "artifact-ready",
+    "recording": "artifact-ready",
+    "log": "artifact-ready",
+    "tools": "tool-call",
+    "trace": "trace-completed",
+    "evaluation": "evaluation-completed",
+    "report": "call-reported",
+    "selection": "selection-requested",
+    "identity": "identity-linked",
+}
+"""The topic that a kind of evidence comes from."""
+
+
+def tool_count(items: tuple[Item, ...]) -> int:
+    """Distinct tool keys seen."""
+    return len({(item.event["toolCallId"], item.event["occurrence"]) for item in items if item.kind == "tools"})
+
+
+def is_present(kind: Kind, items: tuple[Item, ...], call: Item | None) -> bool:
+    """Whether the required kind is there. Tools are, when as many came as the call announced, or at least one."""
+    if kind == "tools":
+        expected = call.event.get("expectedToolCalls") if call else None
+        if expected is None:
+            return tool_count(items) > 0 or bool(call and call.event.get("toolsFinal"))
+        return tool_count(items) >= expected
+    if kind in ("transcript", "recording"):
+        return bool(call and kind in call.event) or any(
+            item.kind == kind and item.event["availability"] == "ready" for item in items
+        )
+    return any(item.kind == kind for item in items)
+
+
+def declared_never(kind: Kind, items: tuple[Item, ...]) -> Item | None:
+    """The statement that this artifact will never come, if there is one; the smallest event ID speaks."""
+    statements = [item for item in items if item.kind == kind and item.event.get("availability") == "never"]
+    return min(statements, key=lambda item: item.event_id, default=None)
+
+
+def tools_settled(items: tuple[Item, ...], call: Item, since_end_ms: int | None, tool_settle: int) -> bool:
+    """No more tool calls are to be waited for: all announced came, the source said so, or enough time has passed."""
+    expected = call.event.get("expectedToolCalls")
+    if expected is not None and tool_count(items) >= expected:
+        return True
+    if call.event.get("toolsFinal"):
+        return True
+    return since_end_ms is not None and since_end_ms >= tool_settle
+
+
+def missing_of(required: tuple[Kind, ...], items: tuple[Item, ...], call: Item | None) -> tuple[Missing, ...]:
+    """Each required kind that is not there, with its reason."""
+    gaps = []
+    for kind in required:
+        if is_present(kind, items, call):
+            continue
+        never = declared_never(kind, items)
+        gaps.append(
+            Missing(
+                kind=kind,
+                reason="declared_never" if never else "never_seen",
+                detail=never.event.get("reason") if never else None,
+                expected_from=EXPECTED_FROM[kind],
+            )
+        )
+    return tuple(gaps)
