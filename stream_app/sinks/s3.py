@@ -1,0 +1,226 @@
+"""The only place for S3: object storage over one aiobotocore client, URIs `s3://bucket/key`.
+
+Delivery: every write is whole or absent, and safe to repeat. `put_once` has exactly one winner among all writers of
+a key, on a store that honours `If-None-Match: *`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import time
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, contextmanager
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any, Literal, Self
+
+from aiobotocore.config import AioConfig
+from aiobotocore.session import get_session
+from aiohttp import ClientError as HttpError
+from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
+
+from stream_app.pipeline.ports import (
+    ObjectDenied,
+    ObjectInfo,
+    ObjectMissing,
+    ObjectStore,
+    ObjectTooLarge,
+    StoreError,
+    StoreUnavailable,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from types import TracebackType
+
+_PROBE_KEY = "_stream-app-probe"
+_CHUNK_BYTES = 256 * 1024
+_CONFLICT_ATTEMPTS = 6
+_OVERLOAD_CODES = frozenset({"SlowDown", "RequestTimeout", "RequestTimeTooSkewed", "Throttling", "TooManyRequests"})
+
+
+def split_uri(uri: str) -> tuple[str, str]:
+    """(bucket, key) of `s3://bucket/key`; the key may be empty. Raises StoreError for anything else."""
+    scheme, _, rest = uri.partition("://")
+    bucket, _, key = rest.partition("/")
+    if scheme != "s3" or not bucket:
+        raise StoreError(uri, "not an s3://bucket/key URI")
+    return bucket, key
+
+
+class S3ObjectStore:
+    """An S3 store behind `pipeline.ports.ObjectStore`; an async context manager that owns one client and its pool.
+
+    `endpoint_url` None means AWS itself; keys None mean the credentials that AWS's own rules find. `attempts` is the
+    total number of tries of one request, `timeout_seconds` the longest silence within one.
+    """
+
+    def __init__(
+        self,
+        *,
+        endpoint_url: str | None,
+        access_key: str | None = None,
+        secret_key: str | None = None,
+        region: str = "us-east-1",
+        pool_size: int = 32,
+        attempts: int = 3,
+        timeout_seconds: float = 60.0,
+    ) -> None:
+        self._arguments: dict[str, Any] = {
+            "endpoint_url": endpoint_url,
+            "aws_access_key_id": access_key,
+            "aws_secret_access_key": secret_key,
+            "region_name": region,
+            "config": AioConfig(
+                # us-east-1 with an endpoint of its own would fall back to version 2 for presigned URLs.
+                signature_version="s3v4",
+                s3={"addressing_style": "path" if endpoint_url else "auto"},
+                max_pool_connections=pool_size,
+                connect_timeout=5.0,
+                read_timeout=timeout_seconds,
+                retries={"mode": "standard", "total_max_attempts": attempts},
+            ),
+        }
+        self._stack = AsyncExitStack()
+        self._client: Any = None
+
+    async def __aenter__(self) -> Self:
+        self._client = await self._stack.enter_async_context(get_session().create_client("s3", **self._arguments))
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._client = None
+        await self._stack.aclose()
+
+    async def put_once(self, uri: str, body: bytes, *, media_type: str) -> Literal["stored", "exists"]:
+        """Write the object unless one is there (`If-None-Match: *`).
+
+        "exists" may also mean that an earlier try of this very call went through and its answer was lost: the
+        caller reads it back and compares. A 409 (two conditional writes at once) is tried again, as AWS asks.
+        """
+        for attempt in range(_CONFLICT_ATTEMPTS):
+            try:
+                await self._put(uri, body, media_type, IfNoneMatch="*")
+                return "stored"
+            except ClientError as error:
+                status = _status(error)
+                if status == 412:
+                    return "exists"
+                if status != 409:
+                    raise _typed(uri, error) from error
+            await asyncio.sleep(0.05 * 2**attempt * (1 + secrets.randbelow(100) / 100))
+        raise StoreUnavailable(uri, f"still in conflict with another write after {_CONFLICT_ATTEMPTS} tries")
+
+    async def put(self, uri: str, body: bytes, *, media_type: str) -> None:
+        """Write the object, in place of one that may be there."""
+        with _errors(uri):
+            await self._put(uri, body, media_type)
+
+    async def get(self, uri: str, *, max_bytes: int) -> bytes:
+        """The whole object; ObjectTooLarge beyond `max_bytes` (known from its size before a byte is read)."""
+        return b"".join([chunk async for chunk in self._chunks(uri, max_bytes)])
+
+    async def head(self, uri: str) -> ObjectInfo:
+        """Size and media type."""
+        bucket, key = split_uri(uri)
+        with _errors(uri):
+            answer = await self._client.head_object(Bucket=bucket, Key=key)
+        return ObjectInfo(uri=uri, size=int(answer["ContentLength"]), media_type=answer.get("ContentType"))
+
+    async def digest(self, uri: str, *, max_bytes: int) -> tuple[str, int]:
+        """SHA-256 (hex) and size, streamed in constant memory; ObjectTooLarge beyond `max_bytes`."""
+        running, size = sha256(), 0
+        async for chunk in self._chunks(uri, max_bytes):
+            running.update(chunk)
+            size += len(chunk)
+        return running.hexdigest(), size
+
+    async def list(self, prefix: str) -> AsyncIterator[str]:
+        """URIs below `s3://bucket/prefix`, in key order."""
+        bucket, key = split_uri(prefix)
+        pages = self._client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=key)
+        with _errors(prefix):
+            async for page in pages:
+                for item in page.get("Contents", ()):
+                    yield f"s3://{bucket}/{item['Key']}"
+
+    async def ensure_bucket(self, name: str) -> None:
+        """Create the bucket unless it is there."""
+        uri = f"s3://{name}/"
+        try:
+            with _errors(uri):
+                await self._client.head_bucket(Bucket=name)
+        except ObjectMissing:
+            try:
+                with _errors(uri):
+                    await self._client.create_bucket(Bucket=name)
+            except StoreError as error:
+                if "BucketAlready" not in error.detail:
+                    raise
+
+    async def round_trip(self, bucket: str) -> float:
+        """Put a fresh object, get it back, compare. Returns milliseconds; it stays as `_stream-app-probe`."""
+        uri, content = f"s3://{bucket}/{_PROBE_KEY}", secrets.token_bytes(64)
+        began = time.perf_counter()
+        await self.put(uri, content, media_type="application/octet-stream")
+        if await self.get(uri, max_bytes=len(content)) != content:
+            # Another probe may have written in between; a store that mixes answers up must not pass for ready.
+            raise StoreUnavailable(uri, "gave back other bytes than were just written")
+        return (time.perf_counter() - began) * 1000
+
+    async def _put(self, uri: str, body: bytes, media_type: str, **condition: str) -> None:
+        bucket, key = split_uri(uri)
+        try:
+            await self._client.put_object(Bucket=bucket, Key=key, Body=body, ContentType=media_type, **condition)
+        except (BotoCoreError, HttpError, TimeoutError) as error:
+            raise _typed(uri, error) from error
+
+    async def _chunks(self, uri: str, max_bytes: int) -> AsyncIterator[bytes]:
+        bucket, key = split_uri(uri)
+        with _errors(uri):
+            answer = await self._client.get_object(Bucket=bucket, Key=key)
+            size, read = int(answer["ContentLength"]), 0
+            async with answer["Body"] as body:
+                if size > max_bytes:
+                    raise ObjectTooLarge(uri, f"{size} bytes, at most {max_bytes} are read")
+                async for chunk in body.iter_chunks(_CHUNK_BYTES):
+                    read += len(chunk)
+                    yield chunk
+            if read != size:
+                raise StoreUnavailable(uri, f"broke off after {read} of {size} bytes")
+
+
+def _status(error: ClientError) -> int:
+    return int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
+
+
+def _typed(uri: str, error: Exception) -> StoreError:
+    """The error of the port that a caller can act on."""
+    if isinstance(error, ParamValidationError):
+        return StoreError(uri, "not a valid bucket and key")
+    if not isinstance(error, ClientError):
+        return StoreUnavailable(uri, f"{type(error).__name__}: {error}")
+    status, told = _status(error), error.response.get("Error", {})
+    code = str(told.get("Code", status))
+    detail = f"{code}: {told.get('Message', '')} (HTTP {status})"
+    if code in _OVERLOAD_CODES or status == 429 or status >= 500:
+        return StoreUnavailable(uri, detail)
+    if status == 404:
+        return ObjectMissing(uri, detail)
+    if status in (401, 403):
+        return ObjectDenied(uri, detail)
+    return StoreError(uri, detail)
+
+
+@contextmanager
+def _errors(uri: str) -> Iterator[None]:
+    try:
+        yield
+    except (ClientError, BotoCoreError, HttpError, TimeoutError) as error:
+        raise _typed(uri, error) from error
+
+
+if TYPE_CHECKING:
+    _: ObjectStore = S3ObjectStore(endpoint_url=None)
