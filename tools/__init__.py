@@ -1,0 +1,1 @@
+"""The developer's tools: what is generated from the code (schemas, documents) and how a checkout is set up."""
