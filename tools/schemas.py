@@ -122,8 +122,7 @@ def _policy_schema() -> dict[str, Any] | None:
         from stream_app import policy_file  # type: ignore[attr-defined, unused-ignore]
     except ImportError:
         return None
-    schema: dict[str, Any] = policy_file.schema()
-    return schema
+    return {"$schema": DIALECT, "$id": schema_id("policy"), **policy_file.schema()}
 
 
 def main(arguments: list[str] | None = None) -> int:
