@@ -28,7 +28,7 @@ from stream_app.core.orders import Conflict
 
 
 def fold_event(state: CallState | None, record: EventRecord, offset: int, view: View) -> Outcome:
-    """Fold one accepted event. `offset` is the record's own on `evidence`; at or below `state.folded` it is a repeat."""
+    """Fold one accepted event; `offset` is its own on `evidence`: at or below `state.folded` it is a repeat."""
     if state is None:
         state = CallState(call_id=record.canonical_call_id)
     if offset <= state.folded or state.knows(record.position):

@@ -116,7 +116,7 @@ def judge(state: CallState, view: View) -> Outcome:
             }
         )
     state, raised = alerts.raise_due(state, standing, view.now)
-    if _expired(state, standing, view):
+    if _expired(standing, view):
         return Outcome(None, orders, (*raised, *alerts.resolve_all(state, standing, view.now)))
     return Outcome(state, orders, tuple(raised), due=_next_due(state, standing, view))
 
@@ -161,14 +161,14 @@ def _give_up(state: CallState, standing: Standing) -> tuple[CompletedBy, int | N
     return "deadline", deadline
 
 
-def _expiry(state: CallState, standing: Standing) -> int | None:
+def _expiry(standing: Standing) -> int | None:
     """When the call is forgotten (rule 7)."""
     timing = standing.policy.timing
     return None if standing.anchor is None else standing.anchor + max(timing.retention, timing.late_horizon)
 
 
-def _expired(state: CallState, standing: Standing, view: View) -> bool:
-    expiry = _expiry(state, standing)
+def _expired(standing: Standing, view: View) -> bool:
+    expiry = _expiry(standing)
     return expiry is not None and view.now is not None and view.now >= expiry
 
 
@@ -176,7 +176,7 @@ def _next_due(state: CallState, standing: Standing, view: View) -> int | None:
     """The earliest timer that has not passed. Without an anchor: as soon as the join has a time."""
     if standing.anchor is None:
         return 0
-    candidates = [_expiry(state, standing), *alerts.due_times(state, standing)]
+    candidates = [_expiry(standing), *alerts.due_times(state, standing)]
     if state.version:
         candidates.append(_settling_due(state, standing))
     elif standing.hits and not standing.settled:

@@ -31,7 +31,7 @@ def is_present(kind: Kind, items: tuple[Item, ...], call: Item | None) -> bool:
         expected = call.event.get("expectedToolCalls") if call else None
         if expected is None:
             return tool_count(items) > 0 or bool(call and call.event.get("toolsFinal"))
-        return tool_count(items) >= expected
+        return bool(tool_count(items) >= expected)
     if kind in ("transcript", "recording"):
         return bool(call and kind in call.event) or any(
             item.kind == kind and item.event["availability"] == "ready" for item in items

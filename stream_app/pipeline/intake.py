@@ -1,0 +1,155 @@
+"""The only place where a producer's record becomes evidence on its way, or a dead letter; nothing in between.
+
+Steps, as numbered below: 1 size, 2 envelope, 3 strict JSON, 4 schema version and type, 5 model, 6 identity, 7 route.
+A record that fails any of them leaves as a dead letter with a typed reason, and the partition goes on.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import ValidationError
+
+from stream_app.core import cloud_events
+from stream_app.core.dead_letters import DeadLetter, DeadLetterReason
+from stream_app.core.events import EVENT_TYPES, CallReported, Event, SelectionRequested
+from stream_app.core.evidence import AcceptedEvent, Position, event_digest, reduce_event
+from stream_app.core.identities import Link, Park, aliases_of, by_precedence
+from stream_app.core.wire import WireError, read_json
+from stream_app.pipeline.ports import Effects, Incoming, Outgoing
+from stream_app.topics import DEAD_LETTERS, EVIDENCE, IDENTITY
+
+_MODELS: dict[str, type[Event]] = {model.TYPE: model for model in EVENT_TYPES}
+KNOWN_SCHEMA_VERSIONS = (1,)
+
+
+class Refusal(Exception):
+    """The record cannot be used; `reason` is what its dead letter says."""
+
+    def __init__(self, reason: DeadLetterReason, detail: str) -> None:
+        super().__init__(detail)
+        self.reason = reason
+        self.detail = detail
+
+
+class Intake:
+    """Stage one. Stateless: a repeat after a crash repeats its output, and the join knows it by its position."""
+
+    def __init__(self, max_event_bytes: int) -> None:
+        self._max_event_bytes = max_event_bytes
+
+    def handle(self, record: Incoming) -> Effects:
+        """Records to write for one input record: evidence or identity records, or exactly one dead letter."""
+        try:
+            event = self._validate(record)
+            return Effects(sends=tuple(_route(event, record)))
+        except Refusal as refusal:
+            return Effects(sends=(_dead_letter(record, refusal.reason, refusal.detail),))
+
+    def _validate(self, record: Incoming) -> Event:
+        # 1. Size, before anything looks inside.
+        if record.value is None:
+            raise Refusal("tombstone", "the record has no value; input topics carry events only")
+        if len(record.value) > self._max_event_bytes:
+            raise Refusal("oversize", f"{len(record.value)} bytes, at most {self._max_event_bytes} are accepted")
+        try:
+            # 2. Envelope: CloudEvents binary or structured, or the plain event.
+            # 3. Strict JSON.
+            document: Any = cloud_events.parse(record.headers, record.value, read_json)
+        except cloud_events.EnvelopeError as error:
+            raise Refusal("invalid_envelope", str(error)) from None
+        except WireError as error:
+            raise Refusal(_wire_reason(error), error.detail) from None
+        if not isinstance(document, dict):
+            raise Refusal("not_an_object", "the event is not a JSON object")
+        # 4. Which event is it, in which version?
+        version = document.get("schemaVersion")
+        if version not in KNOWN_SCHEMA_VERSIONS or isinstance(version, bool):
+            raise Refusal("unknown_schema_version", f"known versions: {KNOWN_SCHEMA_VERSIONS}")
+        kind = document.get("type")
+        model = _MODELS.get(kind) if isinstance(kind, str) else None
+        if model is None:
+            raise Refusal("unknown_type", f"known types: {', '.join(_MODELS)}")
+        if kind != record.topic:
+            raise Refusal("wrong_topic", f"a {kind} event on topic {record.topic}")
+        # 5. The model: every field's type and range.
+        try:
+            return model.from_dict(document)
+        except ValidationError as error:
+            raise Refusal("invalid_event", describe(error)) from None
+
+
+def _wire_reason(error: WireError) -> DeadLetterReason:
+    reasons: dict[str, DeadLetterReason] = {
+        "not_json": "not_json",
+        "duplicate_key": "duplicate_key",
+        "not_a_number": "not_a_number",
+        "invalid_text": "invalid_text",
+    }
+    return reasons[error.reason]
+
+
+def describe(error: ValidationError) -> str:
+    """Field by field what is wrong, without the values: they may be anything."""
+    problems = (f"{'.'.join(map(str, item['loc'])) or 'event'}: {item['msg']}" for item in error.errors()[:5])
+    return "; ".join(problems)
+
+
+def _route(event: Event, record: Incoming) -> list[Outgoing]:
+    """6. Identity: who is it about? 7. Straight to `evidence`, or by way of its aliases."""
+    try:
+        aliases = aliases_of(event)
+    except ValueError as error:
+        raise Refusal("identity_conflict", str(error)) from None
+    canonical = event.canonical_call_id
+    if canonical is None and not aliases:
+        if isinstance(event, CallReported | SelectionRequested) and getattr(event, "account_ref", None):
+            raise Refusal("account_lookup_unsupported", "an account reference alone does not name a call yet")
+        raise Refusal("identity_missing", "neither canonicalCallId nor an alias nor a traceId")
+    accepted = AcceptedEvent(
+        position=Position(topic=record.topic, partition=record.partition, offset=record.offset),
+        received_at=record.timestamp_ms,
+        digest=event_digest(event),
+        event=reduce_event(event),
+        traceparent=_traceparent(record),
+    )
+    keys = by_precedence(aliases)
+    if not keys:
+        assert canonical is not None
+        return [Outgoing(EVIDENCE.name, canonical.encode(), accepted.resolved(canonical).to_bytes())]
+    first, others = keys[0], keys[1:]
+    out = [_identity(first, Park(alias=first, canonical_call_id=canonical, event=accepted))]
+    for other in others:
+        said = {"said_by": event.source, "position": accepted.position}
+        if canonical is not None:
+            out.append(_identity(other, Link(alias=other, canonical_call_id=canonical, **said)))
+        else:
+            out.append(_identity(other, Link(alias=other, other=first, **said)))
+            out.append(_identity(first, Link(alias=first, other=other, **said)))
+    return out
+
+
+def _traceparent(record: Incoming) -> str | None:
+    for name, value in record.headers:
+        if name.lower() in ("traceparent", "ce_traceparent"):
+            text = value.decode("ascii", "replace")
+            return text if len(text) == 55 and text.startswith("00-") else None
+    return None
+
+
+def _identity(alias: str, model: Park | Link) -> Outgoing:
+    return Outgoing(IDENTITY.name, alias.encode(), model.to_bytes())
+
+
+def _dead_letter(record: Incoming, reason: DeadLetterReason, detail: str) -> Outgoing:
+    letter = DeadLetter.of(
+        reason=reason,
+        detail=detail,
+        stage="intake",
+        position=Position(topic=record.topic, partition=record.partition, offset=record.offset),
+        received_at=record.timestamp_ms,
+        key=record.key,
+        value=record.value,
+        headers=record.headers,
+    )
+    return Outgoing(DEAD_LETTERS.name, record.key, letter.to_bytes())
