@@ -67,6 +67,7 @@ def locked_jars(lock: Path = LOCK) -> tuple[Jar, ...]:
 def class_path(cache: Path | None = None, progress: Progress | None = None, lock: Path = LOCK) -> list[Path]:
     """The verified jars, fetched first where the cache lacks them or holds other bytes.
 
+    They come from Maven Central, or from the mirror whose URL `STREAM_APP_MAVEN_REPOSITORY` names.
     Every start hashes all of them (43 MB, about 0.1 s). Raises DownloadError: no network, or wrong bytes.
     """
     jars = locked_jars(lock)
@@ -96,20 +97,25 @@ def _fetch(lacking: Iterable[Jar], home: Path, progress: Progress | None, total:
     wanted = list(lacking)
     home.mkdir(parents=True, exist_ok=True)
     incoming = Path(tempfile.mkdtemp(prefix=".incoming-", dir=home))
-    maven = MavenContext(repo_cache=incoming, local_repos=[], timeout=60)
+    mirror = os.environ.get("STREAM_APP_MAVEN_REPOSITORY")
+    maven = MavenContext(
+        repo_cache=incoming, local_repos=[], remote_repos={"told": mirror} if mirror else None, timeout=60
+    )
 
     def fetch(jar: Jar) -> None:
         try:
             arrived = Path(maven.project(jar.group, jar.artifact).at_version(jar.version).artifact().resolve())
         except (RequestException, RuntimeError, OSError) as error:
             raise DownloadError(
-                f"cannot fetch {jar.artifact}-{jar.version}.jar from Maven Central ({type(error).__name__}). The first "
-                "start needs the network once (43 MB); check the connection and proxy, then run the same command again"
+                f"cannot fetch {jar.path.name} from {mirror or 'Maven Central'} ({type(error).__name__}). "
+                "The first start needs the network once (43 MB): check connection and proxy, or name a mirror in "
+                "STREAM_APP_MAVEN_REPOSITORY, then run the same command again"
             ) from error
-        if _sha256(arrived) != jar.sha256:
+        digest = _sha256(arrived)
+        if digest != jar.sha256:
             raise DownloadError(
-                f"{arrived.name} from Maven Central is not the file that kafka.lock names (sha256 {_sha256(arrived)}, "
-                f"expected {jar.sha256}); nothing was started. Look at what stands between you and Maven Central"
+                f"{arrived.name} from {mirror or 'Maven Central'} is not the file that kafka.lock names "
+                f"(sha256 {digest}, expected {jar.sha256}); nothing was started. Look at what stands between you and it"
             )
         target = home / jar.path
         target.parent.mkdir(parents=True, exist_ok=True)

@@ -9,7 +9,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -104,13 +104,16 @@ class Stack:
                 jobs = [
                     pool.submit(self._start if name in absent else self._confirm, name, state, report) for name in PARTS
                 ]
-                errors = [error for job in jobs if (error := job.exception())]
+                # In short turns: a signal that another thread received must not wait for a part's time-out.
+                while wait(jobs, timeout=0.2).not_done:
+                    pass
             except BaseException:
                 self._cancel.set()
                 pool.shutdown()
                 self._stop_parts(state, absent)
                 raise
             pool.shutdown()
+            errors = [error for job in jobs if (error := job.exception())]
             if errors:
                 self._stop_parts(state, absent)
                 raise next((error for error in errors if not isinstance(error, _CancelledError)), errors[0])
