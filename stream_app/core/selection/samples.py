@@ -1,0 +1,43 @@
+"""The only place for random samples: a keyed hash per stratum, so that the same seed always draws the same calls.
+
+No counter and no random number: whether a call is in depends on nothing but the seed, the reason, its stratum and its
+ID, so every worker, every re-run and every auditor gets the same answer, and the rate is the inclusion probability.
+A higher rate only adds calls.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from hashlib import sha256
+
+from stream_app.core.conditions import Value
+from stream_app.core.policy import Sample
+from stream_app.core.wire import write_json
+
+Stratum = dict[str, str | None]
+
+_SPAN = 1 << 64
+
+
+def stratum_of(sample: Sample, values: Mapping[str, Value]) -> Stratum:
+    """The stratum a call belongs to: each field of `by`, None where the call does not say."""
+    return {field: str(values[field]) if field in values else None for field in sample.by}
+
+
+def rate_of(sample: Sample, stratum: Stratum) -> float:
+    """The rate of this stratum: the first row of `strata` that matches, else the sample's own."""
+    for row in sample.strata:
+        if all(stratum[field] == value for field, value in row.match.items()):
+            return row.rate
+    return sample.rate
+
+
+def draw(seed: str, reason: str, stratum: Stratum, call_id: str) -> float:
+    """A number in [0, 1): the first 8 bytes of SHA-256 over the compact JSON `[seed, reason, stratum, callId]`."""
+    digest = sha256(write_json([seed, reason, stratum, call_id])).digest()
+    return (int.from_bytes(digest[:8], "big") >> 11) / (_SPAN >> 11)
+
+
+def is_drawn(sample: Sample, reason: str, stratum: Stratum, call_id: str) -> bool:
+    """Whether the call is in the sample."""
+    return draw(sample.seed, reason, stratum, call_id) < rate_of(sample, stratum)

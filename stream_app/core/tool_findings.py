@@ -1,0 +1,133 @@
+"""The only place for what is computed, not claimed, about tool calls: sources merged by tool key, and findings.
+
+A tool key is (toolCallId, occurrence). Several systems may report one tool call; what they say is merged, and where
+they contradict each other the worst outcome is shown and the contradiction is a finding: a platform that says
+"succeeded" must not hide a backend that says "failed". Nothing here depends on the order in which reports came.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from stream_app.core.orders import Item
+
+Finding = Literal["failed", "timed_out", "invalid_result", "duplicated_write", "reports_disagree"]
+
+FINDINGS: tuple[Finding, ...] = ("failed", "timed_out", "invalid_result", "duplicated_write", "reports_disagree")
+"""Every finding, in the order in which a tool call lists them."""
+
+ToolKey = tuple[str, int]
+
+# Worst last: a definite failure outranks an unknown outcome, which outranks an unusable answer.
+_SEVERITY = ("succeeded", "invalid_result", "timed_out", "failed")
+
+
+@dataclass(frozen=True, slots=True)
+class MergedTool:
+    """One tool call as all its reports together tell it. Payloads appear as summaries and digests only."""
+
+    tool_call_id: str
+    occurrence: int
+    name: str
+    sequence: int | None
+    argument_summary: str | None
+    result_summary: str | None
+    status: str
+    latency_ms: int | None
+    retries: int
+    side_effect_kind: str | None
+    side_effect_proof: str | None
+    findings: tuple[Finding, ...]
+    items: tuple[Item, ...]
+    """The reports, earliest first."""
+
+    @property
+    def key(self) -> ToolKey:
+        """(toolCallId, occurrence)."""
+        return (self.tool_call_id, self.occurrence)
+
+
+def tool_key(event: dict[str, Any]) -> ToolKey:
+    """The tool key of a reduced `tool-call` event."""
+    return (event["toolCallId"], event.get("occurrence", 1))
+
+
+def merged_tools(items: Iterable[Item]) -> tuple[MergedTool, ...]:
+    """The call's tool calls in the order they were made (by sequence, then time, then key); other kinds are skipped."""
+    reports: dict[ToolKey, list[Item]] = {}
+    for item in items:
+        if item.kind == "tools":
+            reports.setdefault(tool_key(item.event), []).append(item)
+    groups = [sorted(group, key=_age) for group in reports.values()]
+    groups.sort(key=_made_at)
+    return tuple(
+        _merge(group, duplicated=any(_same_write(group, earlier) for earlier in groups[:index]))
+        for index, group in enumerate(groups)
+    )
+
+
+def _age(item: Item) -> tuple[int, str, str]:
+    return (item.occurred_at, item.event_id, item.digest)
+
+
+def _made_at(group: Sequence[Item]) -> tuple[bool, int, int, ToolKey]:
+    sequence = _latest(group, "sequence")
+    return (sequence is None, sequence or 0, group[0].occurred_at, tool_key(group[0].event))
+
+
+def _latest(group: Sequence[Item], field: str) -> Any:
+    """What the latest report that mentions `field` says; None where none does."""
+    return next((item.event[field] for item in reversed(group) if item.event.get(field) is not None), None)
+
+
+def _stated(group: Sequence[Item], field: str) -> set[Any]:
+    return {item.event[field] for item in group if item.event.get(field) is not None}
+
+
+def _side_effects(group: Sequence[Item], field: str) -> list[Any]:
+    effects = [item.event.get("sideEffect") or {} for item in group]
+    return [effect[field] for effect in effects if effect.get(field) is not None]
+
+
+def _write_marks(group: Sequence[Item]) -> set[tuple[str, ...]]:
+    """What identifies the write that this tool call made; empty where it made none, or where nobody can tell."""
+    if "write" not in _side_effects(group, "kind") or "succeeded" not in _stated(group, "status"):
+        return set()
+    marks: set[tuple[str, ...]] = {("key", key) for key in _side_effects(group, "idempotencyKey")}
+    return marks | {
+        ("arguments", item.event["name"], item.event["argumentsSha256"])
+        for item in group
+        if item.event.get("argumentsSha256") is not None
+    }
+
+
+def _same_write(group: Sequence[Item], earlier: Sequence[Item]) -> bool:
+    return not _write_marks(group).isdisjoint(_write_marks(earlier))
+
+
+def _merge(group: Sequence[Item], *, duplicated: bool) -> MergedTool:
+    statuses = _stated(group, "status")
+    found: set[str] = statuses - {"succeeded"}
+    if duplicated:
+        found.add("duplicated_write")
+    if any(len(_stated(group, field)) > 1 for field in ("name", "status", "argumentsSha256")):
+        found.add("reports_disagree")
+    kinds, proofs = _side_effects(group, "kind"), _side_effects(group, "proof")
+    call_id, occurrence = tool_key(group[0].event)
+    return MergedTool(
+        tool_call_id=call_id,
+        occurrence=occurrence,
+        name=_latest(group, "name"),
+        sequence=_latest(group, "sequence"),
+        argument_summary=_latest(group, "argumentSummary"),
+        result_summary=_latest(group, "resultSummary"),
+        status=max(statuses, key=_SEVERITY.index),
+        latency_ms=_latest(group, "latencyMs"),
+        retries=max(item.event.get("retries", 0) for item in group),
+        side_effect_kind="write" if "write" in kinds else (kinds[-1] if kinds else None),
+        side_effect_proof=proofs[-1] if proofs else None,
+        findings=tuple(finding for finding in FINDINGS if finding in found),
+        items=tuple(group),
+    )
