@@ -1,0 +1,54 @@
+# The only place for the five commands of a checkout, and a few more. `make` alone lists them.
+PYTHON ?= python3
+BIN := .venv/bin
+RUN := $(BIN)/python -m
+DEMO := $(if $(DATA),--data "$(DATA)") $(if $(CALLS),--calls $(CALLS)) $(if $(SEED),--seed $(SEED)) $(if $(filter-out 0,$(KEEP)),--keep)
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test check fmt schemas docs lock up down clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: ## make .venv from requirements.lock (every other target does it by itself)
+	@$(PYTHON) tools/bootstrap.py
+
+demo: setup ## replay calls through a real Kafka and S3 [DATA=dir] [CALLS=400] [SEED=1] [KEEP=1]
+	@$(BIN)/stream-app demo $(DEMO)
+
+test: setup ## run all tests [ARGS="-k name"]
+	@$(RUN) pytest $(ARGS)
+
+check: setup ## lint, types, import rules, fresh documents and schemas
+	@$(RUN) ruff check .
+	@$(RUN) ruff format --check .
+	@$(RUN) mypy
+	@$(BIN)/lint-imports
+	@$(RUN) tools.docs --check
+	@$(RUN) tools.schemas --check
+
+fmt: setup ## format, and mend what the linter can
+	@$(RUN) ruff check --fix --exit-zero .
+	@$(RUN) ruff format .
+
+schemas: setup ## write schemas/ anew from the models
+	@$(RUN) tools.schemas
+
+docs: setup ## write the generated pages of docs/ anew
+	@$(RUN) tools.docs
+
+lock: ## resolve pyproject.toml anew into requirements.lock
+	@$(PYTHON) -m venv .dev/lock && .dev/lock/bin/python -m pip install --quiet uv
+	@.dev/lock/bin/uv pip compile --quiet --universal --generate-hashes --extra embedded --extra dev --python-version 3.11 \
+		--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" -o requirements.lock pyproject.toml
+
+up: setup ## start the embedded Kafka and S3
+	@$(BIN)/stream-app dev up
+
+down: setup ## stop them
+	@$(BIN)/stream-app dev down
+
+clean: ## stop the stack, remove what runs and tools have left (.venv stays)
+	@if [ -x $(BIN)/stream-app ]; then $(BIN)/stream-app dev down; fi
+	@rm -rf .dev .mypy_cache .ruff_cache .hypothesis .import_linter_cache build dist
+	@find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +
