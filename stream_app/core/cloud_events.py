@@ -48,8 +48,8 @@ def event_type(topic: str, version: int = 1) -> str:
 
 
 def schema_uri(topic: str, version: int = 1) -> str:
-    """`ce_dataschema` of the records on one of our output topics; names the file `schemas/<topic>.v<n>.json`."""
-    return f"urn:{SOURCE}:schemas:{topic}.v{version}"
+    """`ce_dataschema` of the records on one of our output topics; the `$id` of `schemas/<topic>.v<n>.json`."""
+    return f"urn:{SOURCE}:schema:{topic}:v{version}"
 
 
 def headers(*, type: str, source: str, id: str, subject: str, time_ms: int, schema: str) -> Headers:

@@ -40,7 +40,7 @@ def test_written_headers_are_binary_mode_and_read_back() -> None:
         "ce_type": b"call-evidence-stream.packets.v1",
         "ce_subject": "call_ü".encode(),
         "ce_time": b"2026-06-03T18:42:31.120Z",
-        "ce_dataschema": b"urn:call-evidence-stream:schemas:packets.v1",
+        "ce_dataschema": b"urn:call-evidence-stream:schema:packets:v1",
         "content-type": b"application/json",
     }
     parsed = parse(written, BODY)
