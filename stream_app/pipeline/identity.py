@@ -64,15 +64,18 @@ class IdentityPartition:
         own = record.model_copy(update={"via": 0, "vias": 1})
         self._clock = advance(self._clock, own, self._policy.timing.max_hold)
         onward = record.model_copy(update={"via": self._partition, "vias": self._partitions}).to_bytes()
-        sends, rows = [], []
-        if self._clock.now is not None:
-            for alias in self._wheel.due(self._clock.now):
+        sends: list[Outgoing] = []
+        rows: list[tuple[bytes, bytes]] = []
+        now = self._clock.now
+        if now is not None:
+            for alias in self._wheel.due(now):
                 state = self._load(alias)
-                if state.since is None:
-                    state = state.model_copy(update={"since": self._clock.now})
-                elif self._clock.now >= state.since + self._policy.timing.orphan:
+                orphan_at = None if state.since is None else state.since + self._policy.timing.orphan
+                if orphan_at is None:
+                    state = state.model_copy(update={"since": now})
+                elif now >= orphan_at:
                     state = state.model_copy(update={"orphaned": True})
-                    sends.append(_orphan_alert(state, state.since + self._policy.timing.orphan))
+                    sends.append(_orphan_alert(state, orphan_at))
                 rows.append((alias.encode(), state.to_bytes()))
                 self._arm(state)
         return Effects(
@@ -108,7 +111,7 @@ class IdentityPartition:
                         value=write_json(event.event),
                     )
                 )
-        then = ()
+        then: tuple[Outgoing, ...] = ()
         if answer is not None and answer.sent_from is not None:
             receipt = HopDone(hop_id=identity.hop_id(answer))
             then = (Outgoing(IDENTITY.name, answer.alias.encode(), receipt.to_bytes(), partition=answer.sent_from),)

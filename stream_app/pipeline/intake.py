@@ -15,7 +15,7 @@ from stream_app.core.dead_letters import DeadLetter, DeadLetterReason
 from stream_app.core.events import EVENT_TYPES, CallReported, Event, SelectionRequested
 from stream_app.core.evidence import AcceptedEvent, Position, event_digest, reduce_event
 from stream_app.core.identities import Link, Park, aliases_of, by_precedence
-from stream_app.core.wire import WireError, read_json
+from stream_app.core.wire import WireError
 from stream_app.pipeline.ports import Effects, Incoming, Outgoing
 from stream_app.topics import DEAD_LETTERS, EVIDENCE, IDENTITY
 
@@ -55,13 +55,12 @@ class Intake:
         try:
             # 2. Envelope: CloudEvents binary or structured, or the plain event.
             # 3. Strict JSON.
-            document: Any = cloud_events.parse(record.headers, record.value, read_json)
-        except cloud_events.EnvelopeError as error:
-            raise Refusal("invalid_envelope", str(error)) from None
+            parsed = cloud_events.parse(record.headers, record.value)
         except WireError as error:
             raise Refusal(_wire_reason(error), error.detail) from None
-        if not isinstance(document, dict):
+        if not isinstance(parsed.document, dict):
             raise Refusal("not_an_object", "the event is not a JSON object")
+        document = _with_attributes(parsed.document, parsed.attributes)
         # 4. Which event is it, in which version?
         version = document.get("schemaVersion")
         if version not in KNOWN_SCHEMA_VERSIONS or isinstance(version, bool):
@@ -79,14 +78,20 @@ class Intake:
             raise Refusal("invalid_event", describe(error)) from None
 
 
+_ATTRIBUTE_FIELDS = (("eventId", "id"), ("source", "source"), ("occurredAt", "time"))
+
+
+def _with_attributes(document: dict[str, Any], attributes: dict[str, str]) -> dict[str, Any]:
+    """A CloudEvents producer need not say in the data what the envelope says already."""
+    said = {field: attributes[name] for field, name in _ATTRIBUTE_FIELDS if name in attributes}
+    return {**said, **document}
+
+
 def _wire_reason(error: WireError) -> DeadLetterReason:
-    reasons: dict[str, DeadLetterReason] = {
-        "not_json": "not_json",
-        "duplicate_key": "duplicate_key",
-        "not_a_number": "not_a_number",
-        "invalid_text": "invalid_text",
-    }
-    return reasons[error.reason]
+    reasons: tuple[DeadLetterReason, ...] = (
+        "not_json", "duplicate_key", "not_a_number", "invalid_text", "invalid_envelope", "tombstone",
+    )  # fmt: skip
+    return next(reason for reason in reasons if reason == error.reason)
 
 
 def describe(error: ValidationError) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -24,11 +24,14 @@ class Incoming:
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:
-    """One record to write. Without `partition` the key decides (murmur2, as Java's default)."""
+    """One record to write. Without `partition` the key decides (murmur2, as Java's default).
+
+    A value of None is a tombstone; only changelogs and compacted topics have them.
+    """
 
     topic: str
     key: bytes | None
-    value: bytes
+    value: bytes | None
     headers: Headers = ()
     partition: int | None = None
 
@@ -96,10 +99,6 @@ class State(Protocol):
 
     def get(self, key: bytes) -> bytes | None:
         """The row, or None."""
-        ...
-
-    def items(self) -> AsyncIterator[tuple[bytes, bytes]] | Sequence[tuple[bytes, bytes]]:
-        """All rows of the partition; used once, after recovery."""
         ...
 
 

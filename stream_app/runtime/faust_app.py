@@ -1,0 +1,72 @@
+"""The only place where a stage becomes a Faust app: one consumer group, one agent, explicit acks, perhaps one table."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import Any
+
+import faust
+from yarl import URL
+
+from stream_app.runtime.tables import STORE_OPTIONS
+from stream_app.runtime.transport import TrackingTransport
+from stream_app.settings import Settings, StageName
+
+QUIET_LOGGERS = ("aiokafka", "faust", "mode", "asyncio")
+"""Faust leaves these at DEBUG whatever its `-l` says; each record would build log records that nobody reads."""
+
+
+def build(settings: Settings, stage: StageName, topics: tuple[str, ...], table: str | None) -> tuple[Any, Any, Any]:
+    """(app, source topic, table or None). Settings that are wrong by default in Faust are set here, with the reason."""
+    urls = [URL(f"kafka://{broker.strip()}") for broker in settings.kafka_bootstrap.split(",")]
+    app = faust.App(
+        settings.group(stage),
+        broker=urls,
+        store="rocksdb://",
+        datadir=str(Path(settings.state_dir) / settings.group(stage)),
+        topic_partitions=settings.internal_partitions,
+        topic_replication_factor=settings.replication_factor,
+        topic_allow_declare=False,  # Topics are ours: created and checked before a worker starts.
+        topic_disable_leader=True,  # No leader topic: nothing here is done by a leader.
+        table_standby_replicas=0,  # The changelog is the copy; a standby doubles its traffic.
+        consumer_auto_offset_reset="earliest",
+        broker_commit_interval=1.0,
+        broker_session_timeout=settings.session_timeout_s,
+        broker_heartbeat_interval=settings.session_timeout_s / 4,
+        broker_rebalance_timeout=30.0,
+        broker_request_timeout=90.0,
+        broker_max_poll_interval=1000.0,
+        stream_wait_empty=False,  # Acks are explicit; waiting for streams to run dry can hang for ever.
+        stream_recovery_delay=0.0,
+        web_enabled=False,  # Faust's web server shows table data to anybody, on all interfaces.
+        worker_redirect_stdouts=False,
+        processing_guarantee="at_least_once",
+    )
+    app.transport = TrackingTransport(urls, app)
+    app.producer_transport = app.transport
+    source = app.topic(
+        *(settings.topic(topic) for topic in topics),
+        key_type=bytes,
+        value_type=bytes,
+        key_serializer="raw",
+        value_serializer="raw",  # Faust acknowledges what it cannot decode; so it never decodes.
+    )
+    rows = None
+    if table is not None:
+        rows = app.Table(
+            table,
+            partitions=settings.internal_partitions,
+            key_type=bytes,
+            value_type=bytes,
+            key_serializer="raw",
+            value_serializer="raw",
+            options=STORE_OPTIONS,
+        )
+    return app, source, rows
+
+
+def quiet_loggers() -> None:
+    """Set the library loggers to WARNING; must run after Faust has configured logging."""
+    for name in QUIET_LOGGERS:
+        logging.getLogger(name).setLevel(logging.WARNING)

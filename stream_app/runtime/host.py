@@ -1,0 +1,170 @@
+"""The only place where a stage meets its partitions: lanes open on assignment, close on revocation, feed on records."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from collections.abc import Callable
+from typing import Any, Protocol
+
+import faust
+
+from stream_app.pipeline.ports import Incoming
+from stream_app.runtime import codec, faust_app
+from stream_app.runtime.client import Publisher
+from stream_app.runtime.tables import TablePartition
+from stream_app.settings import Settings, StageName
+
+log = logging.getLogger(__name__)
+
+EXIT_FAILED = 70
+"""The stage met something it cannot go on from; the supervisor starts it anew from what is durable."""
+
+
+class AnyLane(Protocol):
+    """What the host needs of a lane."""
+
+    closed: bool
+    done_upto: int | None
+
+    def __len__(self) -> int: ...
+
+    async def submit(self, incoming: Incoming, ack: Callable[[], None]) -> None:
+        """Queue one record."""
+
+    async def close(self, drain_s: float) -> None:
+        """Finish or give up what was begun."""
+
+
+class Binding(Protocol):
+    """A stage as the host runs it; `runtime.bindings` has one for each."""
+
+    stage: StageName
+    topics: tuple[str, ...]
+    table: str | None
+
+    async def start(self, host: Host) -> None:
+        """Once, before any record."""
+
+    def open(self, host: Host, topic: str, partition: int, rows: TablePartition | None) -> AnyLane:
+        """A lane for a partition that was just assigned (and, with a table, recovered)."""
+
+    def closed(self, topic: str, partition: int) -> None:
+        """The partition is gone."""
+
+    async def stop(self) -> None:
+        """Once, after the last lane was closed."""
+
+
+class Host:
+    """Runs one stage as one Faust app. Lanes belong to a generation; records of an older one are never acknowledged."""
+
+    def __init__(self, settings: Settings, binding: Binding) -> None:
+        self.settings = settings
+        self.binding = binding
+        self.app, source, self._table = faust_app.build(settings, binding.stage, binding.topics, binding.table)
+        self.publisher = Publisher(settings)
+        self.lanes: dict[Any, AnyLane] = {}
+        self._tables: dict[int, TablePartition] = {}
+        self._changed = asyncio.Condition()
+        self._announced = False
+        self.app.on_partitions_revoked.connect(self._on_revoked)
+        if self._table is not None:
+            self._table.on_recover(self._on_recovered)
+        else:
+            self.app.on_partitions_assigned.connect(self._on_assigned)
+        self.app.task(self._start)
+        self.app.agent(source, name=f"{binding.stage}-stage")(self._consume)
+
+    def fail(self, where: str, error: BaseException) -> None:
+        """End the process at once: what is not acknowledged comes again, in a fresh one."""
+        log.error("stage %s cannot go on (%s): %s: %s", self.binding.stage, where, type(error).__name__, error)
+        logging.shutdown()
+        os._exit(EXIT_FAILED)
+
+    async def _start(self) -> None:
+        faust_app.quiet_loggers()
+
+    async def open(self) -> None:
+        """Connect the producer and start what the binding needs; before the Faust app starts."""
+        await self.publisher.__aenter__()
+        await self.binding.start(self)
+
+    async def close(self) -> None:
+        """After the Faust app has stopped."""
+        await self._close_lanes()
+        await self.binding.stop()
+        await self.publisher.__aexit__(None, None, None)
+
+    async def _consume(self, stream: Any) -> None:
+        try:
+            async for event in stream.noack().events():
+                tp = event.message.tp
+                if event.message.generation_id != self.app.consumer_generation_id:
+                    continue  # Its partition was revoked meanwhile; it comes again from the committed offset.
+                lane = await self._lane(tp, event.message.generation_id)
+                if lane is not None:
+                    await lane.submit(codec.incoming(event, self.settings.topic_prefix), self._acker(event))
+        except Exception as error:
+            self.fail("consume", error)
+
+    def _acker(self, event: Any) -> Callable[[], None]:
+        def ack() -> None:
+            if event.message.generation_id == self.app.consumer_generation_id:
+                event.ack()
+
+        return ack
+
+    async def _lane(self, tp: Any, generation: int) -> AnyLane | None:
+        """The partition's lane; one without a table opens with its first record."""
+        lane = self.lanes.get(tp)
+        if lane is None and self._table is None:
+            lane = self.lanes[tp] = self._open(tp.topic, tp.partition, None)
+        while lane is None and generation == self.app.consumer_generation_id:
+            async with self._changed:
+                await asyncio.wait_for(self._changed.wait(), 60)
+            lane = self.lanes.get(tp)
+        return lane
+
+    def _open(self, full_topic: str, partition: int, rows: TablePartition | None) -> AnyLane:
+        topic = full_topic.removeprefix(self.settings.topic_prefix)
+        return self.binding.open(self, topic, partition, rows)
+
+    async def _on_assigned(self, _sender: Any, assigned: Any, **_kwargs: Any) -> None:
+        self._announce(len(assigned))
+
+    async def _on_recovered(self) -> None:
+        """The table's partitions are as the changelog says; Faust swallows errors raised here, so we do not raise."""
+        try:
+            await self._close_lanes()
+            source = self.settings.topic(self.binding.topics[0])
+            owned = sorted(tp.partition for tp in self.app.assignor.assigned_actives() if tp.topic == source)
+            changelog = self._table.changelog_topic_name.removeprefix(self.settings.topic_prefix)
+            for partition in owned:
+                rows = TablePartition(self._table, changelog, partition, self.publisher.send_all)
+                self._tables[partition] = rows
+                self.lanes[faust.types.TP(source, partition)] = self._open(source, partition, rows)
+            async with self._changed:
+                self._changed.notify_all()
+            self._announce(len(owned))
+        except Exception as error:
+            self.fail("recovery", error)
+
+    async def _on_revoked(self, _sender: Any, **_kwargs: Any) -> None:
+        await self._close_lanes()
+        self.app.consumer.handed.clear()  # What comes next is counted from the committed offsets again.
+
+    async def _close_lanes(self) -> None:
+        lanes, self.lanes = self.lanes, {}
+        await asyncio.gather(*(lane.close(self.settings.drain_s) for lane in lanes.values()))
+        for tp in lanes:
+            self.binding.closed(tp.topic.removeprefix(self.settings.topic_prefix), tp.partition)
+        for rows in self._tables.values():
+            rows.release()
+        self._tables = {}
+
+    def _announce(self, partitions: int) -> None:
+        if not self._announced:
+            self._announced = True
+            print(f"ready {self.binding.stage} ({partitions} partitions)", flush=True)

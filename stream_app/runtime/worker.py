@@ -1,0 +1,64 @@
+"""The only place that runs one stage in this process until it is told to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+import sys
+import threading
+
+import faust
+
+from stream_app.runtime.host import Binding, Host
+from stream_app.settings import Settings
+
+log = logging.getLogger(__name__)
+
+EXTRA_STOP_S = 5.0
+"""Beyond the drain: how long Faust may take to leave its group before we leave without it."""
+
+
+def run_stage(settings: Settings, binding: Binding) -> int:
+    """Run until SIGTERM or SIGINT; returns the exit code. A failed stage exits by itself with 70."""
+    logging.basicConfig(
+        level=settings.log_level,
+        stream=sys.stderr,
+        format=f"%(asctime)s %(levelname)s {binding.stage} %(name)s: %(message)s",
+    )
+    return asyncio.run(_run(settings, binding))
+
+
+async def _run(settings: Settings, binding: Binding) -> int:
+    host = Host(settings, binding)
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, _stop, stopping, settings.drain_s + EXTRA_STOP_S)
+    await host.open()
+    worker = faust.Worker(host.app, loop=loop, quiet=True, loglevel=logging.WARNING, redirect_stdouts=False)
+    worker.spinner = None
+    app = host.app
+    app.in_worker = True
+    app.finalize()
+    await app.start()
+    waiting = asyncio.create_task(stopping.wait())
+    ended = asyncio.create_task(app.wait_until_stopped())
+    await asyncio.wait({waiting, ended}, return_when=asyncio.FIRST_COMPLETED)
+    crashed = not stopping.is_set()
+    if crashed:
+        host.fail("faust", RuntimeError(f"the Faust app ended by itself: {app.crash_reason!r}"))
+    await host._close_lanes()
+    await app.stop()
+    await host.close()
+    return 0
+
+
+def _stop(stopping: asyncio.Event, bound_s: float) -> None:
+    """Ask for a graceful stop, and make sure that it ends: kill -9 is a normal way to stop here."""
+    if not stopping.is_set():
+        stopping.set()
+        timer = threading.Timer(bound_s, os._exit, args=(0,))
+        timer.daemon = True
+        timer.start()
