@@ -110,11 +110,13 @@ StrictNumber = StrictInt | StrictFloat
 class Strict(Model):
     """Base of everything in a policy: an unknown key is an error, for half a policy must not decide."""
 
-    model_config = ConfigDict(extra="forbid", validate_by_name=False)
+    model_config = ConfigDict(extra="forbid", validate_by_name=False, use_attribute_docstrings=True)
 
 
 class Comparison(Strict):
     """One fact compared by one operator; for several texts `is` means "contains" and `in` "contains one of"."""
+
+    model_config = ConfigDict(json_schema_extra={"minProperties": 2, "maxProperties": 2})
 
     fact: FactName
     is_: Scalar | None = Field(default=None, alias="is")
