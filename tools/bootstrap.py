@@ -237,7 +237,7 @@ def _run_pip(command: list[str], doing: str, *, total: int = 0) -> None:
                 collected += 1
                 if sys.stderr.isatty() or collected % 25 == 0:
                     _say(f"{doing}: {min(collected, total)} of {total} fetched")
-            elif line.startswith("Installing collected"):
+            elif line.startswith("Installing collected") and total:
                 _say(f"{doing}: unpacking (about half a minute)")
     if pip.returncode:
         text = "\n".join(lines)
