@@ -1,0 +1,134 @@
+"""The only place for a packet's artifacts: how each is described, what we store ourselves, and under which name.
+
+What we store is content-addressed: its name is its digest, so it is written once, never changes, and two versions of
+a packet share what did not change. The recording stays where it is; the packet holds a pointer, digest and size.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Any, Literal
+
+from stream_app.core.canonical import canonical_bytes
+from stream_app.core.events import RedactionState
+from stream_app.core.model import Model, Sha256
+from stream_app.core.orders import SealOrder
+from stream_app.core.selection import Facts
+from stream_app.core.wire import Json
+
+ArtifactName = Literal["redactedTranscript", "audio", "toolEvidence", "evaluation", "trace"]
+ARTIFACT_NAMES: tuple[ArtifactName, ...] = ("redactedTranscript", "audio", "toolEvidence", "evaluation", "trace")
+
+JSON_TYPE = "application/json"
+
+
+class Artifact(Model):
+    """One object that belongs to a packet, as its manifest describes it."""
+
+    name: ArtifactName
+    uri: str
+    sha256: Sha256
+    size_bytes: int
+    media_type: str
+    redaction_state: RedactionState
+    retention_class: str
+    source_uri: str | None = None
+    """Where the bytes were copied from; None for what we made ourselves and for pointers."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """An artifact that is to lie in the packet bucket, with its bytes."""
+
+    artifact: Artifact
+    body: bytes
+
+
+def artifact_uri(bucket: str, digest: str) -> str:
+    """Where an artifact with this SHA-256 (hex) lies."""
+    return f"s3://{bucket}/artifacts/sha256/{digest}"
+
+
+def stored(
+    name: ArtifactName,
+    body: bytes,
+    *,
+    bucket: str,
+    retention_class: str,
+    media_type: str = JSON_TYPE,
+    source_uri: str | None = None,
+) -> Stored:
+    """Describe bytes that we store. Only what is redacted, or made of summaries, is ever stored."""
+    digest = sha256(body).hexdigest()
+    return Stored(
+        Artifact(
+            name=name,
+            uri=artifact_uri(bucket, digest),
+            sha256=digest,
+            size_bytes=len(body),
+            media_type=media_type,
+            redaction_state="redacted",
+            retention_class=retention_class,
+            source_uri=source_uri,
+        ),
+        body,
+    )
+
+
+def made_artifacts(order: SealOrder, facts: Facts, bucket: str) -> tuple[Stored, ...]:
+    """tools.json, evaluation.json and trace.json, as far as there is such evidence.
+
+    They hold every report in full (as it travels behind intake: summaries and digests, never payloads); the packet
+    itself shows the merged view.
+    """
+    if order.review.export_level == "aggregate_only":
+        return ()
+    documents: tuple[tuple[ArtifactName, dict[str, Json] | None], ...] = (
+        ("toolEvidence", _tools(facts)),
+        ("evaluation", _events_of(order, facts, "evaluation")),
+        ("trace", _events_of(order, facts, "trace")),
+    )
+    return tuple(
+        stored(
+            name,
+            canonical_bytes({"schemaVersion": 1, "canonicalCallId": order.canonical_call_id, **document}),
+            bucket=bucket,
+            retention_class=order.review.retention_class,
+        )
+        for name, document in documents
+        if document is not None
+    )
+
+
+def _tools(facts: Facts) -> dict[str, Json] | None:
+    if not facts.tools:
+        return None
+    return {
+        "tools": [
+            {
+                "toolCallId": tool.tool_call_id,
+                "occurrence": tool.occurrence,
+                "name": tool.name,
+                "sequence": tool.sequence,
+                "argumentSummary": tool.argument_summary,
+                "resultSummary": tool.result_summary,
+                "status": tool.status,
+                "latencyMs": tool.latency_ms,
+                "retries": tool.retries,
+                "sideEffectKind": tool.side_effect_kind,
+                "sideEffectProof": tool.side_effect_proof,
+                "findings": list(tool.findings),
+                "reports": [item.event for item in tool.items],
+            }
+            for tool in facts.tools
+        ]
+    }
+
+
+def _events_of(order: SealOrder, facts: Facts, kind: Literal["evaluation", "trace"]) -> dict[str, Any] | None:
+    primary = facts.primary(kind)
+    if primary is None:
+        return None
+    events = [item.event for item in order.items if item.kind == kind]
+    return {"primaryEventId": primary.event_id, "events": events}

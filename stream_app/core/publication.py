@@ -1,0 +1,64 @@
+"""The only place that decides who gets to see what of a sealed manifest: the packet, its restricted body, its stub.
+
+A packet is made from the manifest's stored bytes, so a seal order that is handled twice publishes the same packet
+twice, even if a source object changed in between.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from stream_app.core.manifest import Manifest
+from stream_app.core.packet import OPTIONAL_FINDING_FIELDS, Packet, PacketEvidence, Review
+from stream_app.core.wire import write_json
+
+
+def packet_of(manifest: Manifest, uri: str, manifest_hash: str) -> Packet:
+    """The packet that this manifest stands for, body and all. `uri` and `manifest_hash` are of its stored bytes."""
+    document: dict[str, Any] = manifest.to_dict()
+    return Packet.from_dict(
+        {
+            **document,
+            "redactedTranscriptUri": manifest.artifacts.redacted_transcript_uri,
+            "audioUri": manifest.artifacts.audio_uri,
+            "reviewStatus": manifest.review.status,
+            "review": Review.from_dict(document["review"]).to_dict(),
+            "evidence": [PacketEvidence.from_dict(entry).to_dict() for entry in document["evidence"]],
+            "manifestUri": uri,
+            "manifestHash": manifest_hash,
+        }
+    )
+
+
+def is_restricted(packet: Packet) -> bool:
+    """Whether broad readers get a stub only, and the body goes to readers with access of their own."""
+    return packet.status == "blocked" or packet.export_level == "raw_restricted"
+
+
+def stub_of(packet: Packet) -> Packet:
+    """The packet without its content: that it exists, why, and what is wrong with it; nothing of what was said."""
+    return packet.model_copy(
+        update={
+            "redacted_transcript_uri": None,
+            "audio_uri": None,
+            "tool_evidence": tuple(
+                tool.model_copy(update={"argument_summary": None, "result_summary": None, "side_effect_proof": None})
+                for tool in packet.tool_evidence
+            ),
+        }
+    )
+
+
+def packet_document(packet: Packet) -> dict[str, Any]:
+    """The packet as JSON: every field present, null where there is nothing; findings leave out what does not apply."""
+    document = packet.to_dict()
+    document["findings"] = [
+        {name: value for name, value in finding.items() if value is not None or name not in OPTIONAL_FINDING_FIELDS}
+        for finding in document["findings"]
+    ]
+    return document
+
+
+def packet_bytes(packet: Packet) -> bytes:
+    """The record value: compact JSON with sorted keys."""
+    return write_json(packet_document(packet))

@@ -1,0 +1,89 @@
+"""The only place that decides which source objects a packet uses, and which of them may be read at all.
+
+An event may name any address, so an address is an order from a stranger: only `s3://` objects in the configured
+source buckets are ever asked for, and only those whose producer states that they are redacted.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from stream_app.core.events import Reference
+from stream_app.core.orders import Item, Missing, SealOrder
+from stream_app.core.requirements import EXPECTED_FROM
+
+SourceKind = Literal["transcript", "recording"]
+SOURCE_KINDS: tuple[SourceKind, ...] = ("transcript", "recording")
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A source object that may be read, and what its producer says of it."""
+
+    kind: SourceKind
+    reference: Reference
+    event_id: str
+
+
+def sources_of(order: SealOrder, source_buckets: tuple[str, ...]) -> tuple[tuple[Source, ...], tuple[Missing, ...]]:
+    """(what to read, what is named by the evidence but withheld); a kind that nothing refers to is in neither."""
+    readable: list[Source] = []
+    withheld: list[Missing] = []
+    if order.review.export_level == "aggregate_only":
+        return (), ()  # Such packets carry figures only, so no artifact is missing from them.
+    for kind in SOURCE_KINDS:
+        source = _chosen(kind, order.items)
+        if source is None:
+            continue
+        obstacle = obstacle_to(source.reference, source_buckets)
+        if obstacle is None:
+            readable.append(source)
+        else:
+            withheld.append(missing(kind, "withheld_by_policy", obstacle))
+    return tuple(readable), tuple(withheld)
+
+
+def missing(kind: SourceKind, reason: Literal["withheld_by_policy", "fetch_failed"], detail: str) -> Missing:
+    """An artifact that the evidence names and the packet does not have."""
+    return Missing(kind=kind, reason=reason, detail=detail[:300], expected_from=EXPECTED_FROM[kind])
+
+
+def obstacle_to(reference: Reference, source_buckets: tuple[str, ...]) -> str | None:
+    """Why this object is never asked for; None where it may be. The text never repeats the address."""
+    bucket = bucket_of(reference.uri)
+    if bucket is None:
+        return "the reference is not an s3://bucket/key address"
+    if bucket not in source_buckets:
+        return "the reference points outside the allowed source buckets"
+    if reference.redaction_state != "redacted":
+        return f"its redaction state is {reference.redaction_state}; only what is stated to be redacted is used"
+    return None
+
+
+def bucket_of(uri: str) -> str | None:
+    """The bucket of `s3://bucket/key`; None for any other address, or one that leads elsewhere when tidied up."""
+    scheme, _, rest = uri.partition("://")
+    bucket, _, key = rest.partition("/")
+    odd = any(part in ("", ".", "..") for part in key.split("/")) or "\\" in uri
+    return bucket if scheme == "s3" and bucket and not odd else None
+
+
+def _chosen(kind: SourceKind, items: tuple[Item, ...]) -> Source | None:
+    """Of several references the redacted ones first, of those the latest; independent of the order they came in."""
+    found: list[tuple[bool, int, str, str, Reference]] = []
+    for item in items:
+        given = None
+        if item.kind == "call":
+            given = item.event.get(kind)
+        elif item.kind == kind and item.event.get("availability") == "ready":
+            given = item.event.get("reference")
+        if given is not None:
+            reference = Reference.from_dict(given)
+            found.append(
+                (reference.redaction_state == "redacted", item.occurred_at, item.event_id, item.digest, reference)
+            )
+    if not found:
+        return None
+    best = max(found, key=lambda one: one[:4])
+    return Source(kind, best[4], best[2])

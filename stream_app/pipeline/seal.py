@@ -1,0 +1,355 @@
+"""The only place where the seal stage acts: a seal order becomes artifacts, one manifest, and a packet.
+
+Steps, as numbered below: 1 read the order, 2 find its predecessor, 3 gather the sources, 4 store the artifacts,
+5 decide, 6 commit the manifest, 7 publish. The conditional put in step 6 is the commit: whoever comes second adopts
+what the first one stored, so handling an order again, here or on another worker, publishes the same packet.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Literal, TypeVar
+
+from pydantic import ValidationError
+
+from stream_app.core import cloud_events
+from stream_app.core.artifacts import Artifact, Stored, made_artifacts, stored
+from stream_app.core.canonical import CanonicalError, hash_of
+from stream_app.core.dead_letters import DeadLetter, DeadLetterReason
+from stream_app.core.evidence import Position
+from stream_app.core.instants import day_of
+from stream_app.core.manifest import (
+    MAX_MANIFEST_BYTES,
+    Manifest,
+    ManifestError,
+    manifest_bytes,
+    manifest_uri,
+    read_manifest,
+)
+from stream_app.core.orders import JoinAlert, Missing, SealOrder, SealRetry
+from stream_app.core.packet import Packet, ProducedBy
+from stream_app.core.publication import is_restricted, packet_bytes, packet_of, stub_of
+from stream_app.core.seal import Gathered, decide, order_digest
+from stream_app.core.selection import facts_of
+from stream_app.core.sources import missing, sources_of
+from stream_app.core.transcripts import TranscriptReport, examine
+from stream_app.core.wire import WireError, read_json
+from stream_app.pipeline.ports import (
+    Effects,
+    Incoming,
+    ObjectMissing,
+    ObjectStore,
+    ObjectTooLarge,
+    Outgoing,
+    StoreError,
+    StoreUnavailable,
+)
+from stream_app.pipeline.source_reader import Failure, Found, read_source
+from stream_app.topics import DEAD_LETTERS, JOIN_ALERTS, PACKETS, PACKETS_RESTRICTED, SEAL_RETRY
+
+T = TypeVar("T")
+
+DAY_MS = 86_400_000
+FIRST_WAIT_MS = 1000
+LONGEST_WAIT_MS = 60_000
+"""Waits between tries of a source double from the first to the longest."""
+
+RUNBOOK = "docs/manifest.md#two-orders-for-one-version"
+
+
+class Sealer:
+    """Stage four. Takes `seal-orders` and due `seal-retry` records; stateless, safe to run twice on one order.
+
+    `handle` raises StoreUnavailable when our own store (the packet bucket) does not do its part: nothing was
+    published, and the runtime pauses the stage and hands the same record in again. Everything else ends in `Effects`.
+    """
+
+    def __init__(
+        self,
+        store: ObjectStore,
+        *,
+        packet_bucket: str,
+        source_buckets: tuple[str, ...],
+        max_artifact_bytes: int,
+        produced_by: ProducedBy,
+        seal_budget_ms: int,
+        now: Callable[[], int],
+        observe: Callable[[Packet, SealOrder], None] | None = None,
+    ) -> None:
+        """`now` is a wall clock, ms; it spaces tries and appears in no packet. `observe` hears of each publication."""
+        self._store = store
+        self._bucket = packet_bucket
+        self._source_buckets = source_buckets
+        self._max_artifact_bytes = max_artifact_bytes
+        self._produced_by = produced_by
+        self._budget_ms = seal_budget_ms
+        self._now = now
+        self._observe = observe
+
+    async def handle(self, record: Incoming) -> Effects:
+        """Seal one order. Raises StoreUnavailable for our own store only."""
+        # 1. Read the order, or the retry that carries it.
+        try:
+            retry, order = _read(record)
+            digest = order_digest(order)
+        except (WireError, ValidationError, CanonicalError) as error:
+            return Effects(sends=(_dead_letter(record, "invalid_internal", f"not a seal order: {_brief(error)}"),))
+        # 2. Find its predecessor: where it lies, and its hash.
+        before = await self._predecessor(order)
+        # 3. Gather the sources.
+        readable, withheld = sources_of(order, self._source_buckets)
+        read = await asyncio.gather(
+            *(read_source(self._store, source, self._max_artifact_bytes) for source in readable)
+        )
+        failures = [one for one in read if isinstance(one, Failure)]
+        waits = [f"{one.source.kind}: {one.detail}" for one in failures if not one.final]
+        if order.supersedes is not None and before is None:
+            waits.append("the superseded version has no manifest yet")
+        if waits and not self._is_spent(retry):
+            return Effects(sends=(self._later(order, retry, "; ".join(waits)),))
+        absent = (*withheld, *(missing(one.source.kind, "fetch_failed", one.detail) for one in failures))
+        # 4. Store the artifacts.
+        facts = facts_of(order.canonical_call_id, order.items)
+        try:
+            made = made_artifacts(order, facts, self._bucket)
+            gathered, to_store = self._describe(order, [one for one in read if isinstance(one, Found)], made, absent)
+            for one in to_store:
+                await self._put_once(one.artifact.uri, one.body, one.artifact.media_type)
+            # 5. Decide.
+            if before is not None:
+                gathered = _with_previous(gathered, before[1])
+            body = manifest_bytes(decide(order, facts, gathered, self._produced_by))
+        except (CanonicalError, ValidationError) as error:
+            return Effects(sends=(_dead_letter(record, "invalid_internal", f"cannot be sealed: {_brief(error)}"),))
+        # 6. Commit the manifest.
+        uri = self._beside(before[0], order) if before is not None else self._uri(order, order.ended_at, order.version)
+        existing = await self._commit(uri, body, order)
+        if existing is not None:
+            uri, body = existing
+        try:
+            manifest = read_manifest(body)
+        except ManifestError as error:
+            return self._conflict(record, order, f"at the manifest's place lies something else: {error}")
+        if manifest.order_digest != digest:
+            return self._disagreement(record, order, manifest)
+        # 7. Publish.
+        packet = packet_of(manifest, uri, hash_of(body))
+        if self._observe is not None:
+            self._observe(packet, order)
+        return Effects(sends=tuple(_publish(packet)))
+
+    def _uri(self, order: SealOrder, at: int, version: int) -> str:
+        return manifest_uri(self._bucket, order.canonical_call_id, at, version)
+
+    def _beside(self, previous_uri: str, order: SealOrder) -> str:
+        """All versions of a call lie under the day of its first one, even if a later one knows its end better."""
+        stem = previous_uri.removesuffix(f"/v{order.version - 1}/manifest.json")
+        return f"{stem}/v{order.version}/manifest.json"
+
+    def _days(self, order: SealOrder) -> list[int]:
+        """Instants on each day under which a version of this call may lie: its end, or what stood for it earlier."""
+        seen = {day_of(order.ended_at): order.ended_at}
+        for item in order.items:
+            for at in (item.occurred_at, item.received_at, item.occurred_at - DAY_MS, item.received_at - DAY_MS):
+                seen.setdefault(day_of(at), at)
+        return list(seen.values())
+
+    async def _predecessor(self, order: SealOrder) -> tuple[str, str] | None:
+        """(URI, hash) of the manifest that this version supersedes; None when there is none (yet)."""
+        if order.supersedes is None:
+            return None
+        for at in self._days(order):
+            uri = self._uri(order, at, order.supersedes.version)
+            try:
+                return uri, hash_of(await self._own(self._store.get(uri, max_bytes=MAX_MANIFEST_BYTES)))
+            except (ObjectMissing, ObjectTooLarge):
+                continue
+        return None
+
+    def _is_spent(self, retry: SealRetry | None) -> bool:
+        """Whether the order has waited for its sources as long as it may."""
+        since = retry.first_failed_at if retry is not None else self._now()
+        return self._now() - since >= self._budget_ms
+
+    def _later(self, order: SealOrder, retry: SealRetry | None, failure: str) -> Outgoing:
+        now = self._now()
+        attempt = 1 if retry is None else retry.attempt + 1
+        first = now if retry is None else retry.first_failed_at
+        wait = min(FIRST_WAIT_MS << min(attempt - 1, 16), LONGEST_WAIT_MS)
+        later = SealRetry(
+            attempt=attempt,
+            first_failed_at=first,
+            not_before=min(now + wait, max(now, first + self._budget_ms)),
+            failure=failure,
+            order=order,
+        )
+        return Outgoing(SEAL_RETRY.name, order.canonical_call_id.encode(), later.to_bytes())
+
+    def _describe(
+        self, order: SealOrder, found: list[Found], made: tuple[Stored, ...], absent: tuple[Missing, ...]
+    ) -> tuple[Gathered, list[Stored]]:
+        """What was gathered, and what of it is to be stored: a transcript that cannot be shown is never copied."""
+        to_store: list[Stored] = []
+        artifacts: list[Artifact] = []
+        report: TranscriptReport | None = None
+        recording = None
+        retention = order.review.retention_class
+        for one in found:
+            reference = one.source.reference
+            if one.body is not None:
+                report = examine(one.body)
+                if not report.problems:
+                    copy = stored(
+                        "redactedTranscript",
+                        one.body,
+                        bucket=self._bucket,
+                        retention_class=retention,
+                        media_type=reference.media_type or "application/json",
+                        source_uri=reference.uri,
+                    )
+                    to_store.append(copy)
+                    artifacts.append(copy.artifact)
+            else:
+                recording = reference
+                artifacts.append(
+                    Artifact(
+                        name="audio",
+                        uri=reference.uri,
+                        sha256=one.sha256,
+                        size_bytes=one.size,
+                        media_type=reference.media_type or "application/octet-stream",
+                        redaction_state=reference.redaction_state,
+                        retention_class=retention,
+                    )
+                )
+        to_store.extend(made)
+        artifacts.extend(one.artifact for one in made)
+        return Gathered(tuple(absent), tuple(artifacts), report, recording), to_store
+
+    async def _commit(self, uri: str, body: bytes, order: SealOrder) -> tuple[str, bytes] | None:
+        """Put the manifest unless one is there; else (URI, bytes) of the one that is."""
+        if order.version == 1 and not any(item.kind == "call" for item in order.items):
+            # Without call-ended the day is a guess: an earlier life of the call may lie under another one.
+            for at in self._days(order)[1:]:
+                elsewhere = self._uri(order, at, 1)
+                try:
+                    return elsewhere, await self._own(self._store.get(elsewhere, max_bytes=MAX_MANIFEST_BYTES))
+                except ObjectMissing:
+                    continue
+        if await self._put_once(uri, body, "application/json") == "stored":
+            return None
+        try:
+            return uri, await self._own(self._store.get(uri, max_bytes=MAX_MANIFEST_BYTES))
+        except (ObjectMissing, ObjectTooLarge) as error:
+            raise StoreUnavailable(uri, f"it exists, and cannot be read back: {error.detail}") from error
+
+    async def _own(self, operation: Awaitable[T]) -> T:
+        """Our own store answers, or says "not there" or "too large"; anything else means: pause, do not decide."""
+        try:
+            return await operation
+        except (ObjectMissing, ObjectTooLarge, StoreUnavailable):
+            raise
+        except StoreError as error:
+            raise StoreUnavailable(error.uri, error.detail) from error
+
+    async def _put_once(self, uri: str, body: bytes, media_type: str) -> Literal["stored", "exists"]:
+        """Write to our own store; every failure, a missing bucket included, is StoreUnavailable."""
+        try:
+            return await self._store.put_once(uri, body, media_type=media_type)
+        except StoreUnavailable:
+            raise
+        except StoreError as error:
+            raise StoreUnavailable(error.uri, error.detail) from error
+
+    def _disagreement(self, record: Incoming, order: SealOrder, existing: Manifest) -> Effects:
+        """This version was sealed before, on another order: an earlier life of the call, or two orders for one life."""
+        used = {(entry.topic, entry.partition, entry.offset) for entry in existing.evidence}
+        mine = {(item.position.topic, item.position.partition, item.position.offset) for item in order.items}
+        if order.version == 1 and not used & mine:
+            detail = "the call was sealed and forgotten before this evidence came; its version 1 stands"
+            return Effects(sends=(_dead_letter(record, "late", detail),))
+        return self._conflict(record, order, f"version {order.version} was sealed on another order")
+
+    def _conflict(self, record: Incoming, order: SealOrder, detail: str) -> Effects:
+        alert = JoinAlert(
+            alert_id=f"{order.canonical_call_id}/identity_conflict/order-v{order.version}",
+            kind="identity_conflict",
+            state="firing",
+            raised_at=order.decided_at,
+            canonical_call_id=order.canonical_call_id,
+            since=order.decided_at,
+            runbook_url=RUNBOOK,
+            detail=detail,
+        )
+        return Effects(
+            sends=(
+                _dead_letter(record, "order_conflict", detail),
+                Outgoing(JOIN_ALERTS.name, order.canonical_call_id.encode(), alert.to_bytes()),
+            )
+        )
+
+
+def due_at(record: Incoming) -> int:
+    """When the record may be handled, wall clock in ms; 0 for now. What cannot be read is due: `handle` says why."""
+    if record.topic != SEAL_RETRY.name:
+        return 0
+    try:
+        return SealRetry.from_dict(read_json(record.value or b"")).not_before
+    except (WireError, ValidationError):
+        return 0
+
+
+def _read(record: Incoming) -> tuple[SealRetry | None, SealOrder]:
+    document = read_json(record.value or b"")
+    if record.topic == SEAL_RETRY.name:
+        retry = SealRetry.from_dict(document)
+        return retry, retry.order
+    return None, SealOrder.from_dict(document)
+
+
+def _with_previous(gathered: Gathered, previous_hash: str) -> Gathered:
+    return Gathered(gathered.absent, gathered.artifacts, gathered.transcript, gathered.recording, previous_hash)
+
+
+def _publish(packet: Packet) -> list[Outgoing]:
+    """The packet on `packets`; where its content is not for everybody, a stub there and the body beside it."""
+    if not is_restricted(packet):
+        return [_outgoing(PACKETS.name, packet, packet.packet_id)]
+    return [
+        _outgoing(PACKETS.name, stub_of(packet), packet.packet_id),
+        _outgoing(PACKETS_RESTRICTED.name, packet, f"{packet.packet_id}/restricted"),
+    ]
+
+
+def _outgoing(topic: str, packet: Packet, event_id: str) -> Outgoing:
+    headers = cloud_events.headers(
+        type=cloud_events.event_type(topic),
+        source=f"{cloud_events.SOURCE}/seal",
+        id=event_id,
+        subject=packet.canonical_call_id,
+        time_ms=packet.sealed_at,
+        schema=cloud_events.schema_uri(topic),
+    )
+    return Outgoing(topic, packet.canonical_call_id.encode(), packet_bytes(packet), headers)
+
+
+def _dead_letter(record: Incoming, reason: DeadLetterReason, detail: str) -> Outgoing:
+    letter = DeadLetter.of(
+        reason=reason,
+        detail=detail,
+        stage="seal",
+        position=Position(topic=record.topic, partition=record.partition, offset=record.offset),
+        received_at=record.timestamp_ms,
+        key=record.key,
+        value=record.value,
+        headers=record.headers,
+    )
+    return Outgoing(DEAD_LETTERS.name, record.key, letter.to_bytes())
+
+
+def _brief(error: Exception) -> str:
+    """What is wrong, without the values."""
+    if isinstance(error, ValidationError):
+        return ", ".join(sorted({".".join(map(str, item["loc"])) or "order" for item in error.errors()})[:5])
+    return str(error)[:200]
