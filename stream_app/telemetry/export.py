@@ -7,9 +7,11 @@ threads of their own, give up after EXPORT_TIMEOUT_S, and never hold up a stage,
 from __future__ import annotations
 
 import errno
+import logging
 import os
 import socket
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -28,6 +30,8 @@ from prometheus_client import CollectorRegistry, start_http_server
 from stream_app.telemetry.catalogue import Stage
 from stream_app.telemetry.recorders import Recorder
 from stream_app.telemetry.spans import MAX_LINKS, Spans
+
+_logger = logging.getLogger(__name__)
 
 SCOPE = "stream_app"
 EXPORT_INTERVAL_S = 10.0
@@ -63,9 +67,14 @@ class Telemetry:
     _closers: list[Callable[[], object]] = field(default_factory=list)
 
     def shutdown(self) -> None:
-        """Send what is left (a few seconds at most) and close the endpoint; a second call does nothing."""
-        while self._closers:
-            self._closers.pop()()
+        """Send what is left and close the endpoint, within about EXPORT_TIMEOUT_S; a second call does nothing."""
+        closers, self._closers = self._closers, []
+        # Side by side, so that a collector that hangs costs one time-out and not one for each signal.
+        with ThreadPoolExecutor(max_workers=max(1, len(closers))) as pool:
+            for ended in [pool.submit(close) for close in closers]:
+                error = ended.exception()
+                if error is not None:  # The stage has done its work; telemetry must not make its end a failure.
+                    _logger.warning("telemetry did not end cleanly: %s", error)
 
 
 def disabled() -> Telemetry:
@@ -85,7 +94,7 @@ def start(settings: TelemetrySettings, stage: Stage) -> Telemetry:
         # A registry of our own: the library's global one would double every name when a process starts a second stage.
         registry = CollectorRegistry()
         server, url = _serve(registry, settings.metrics_host, settings.metrics_port)
-        closers += [server.server_close, server.shutdown]
+        closers.append(lambda: (server.shutdown(), server.server_close()))
         readers.append(PrometheusMetricReader(disable_target_info=True, scope_info_enabled=False, registry=registry))
     if endpoint:
         exporter = OTLPMetricExporter(f"{endpoint}/v1/metrics", timeout=EXPORT_TIMEOUT_S)

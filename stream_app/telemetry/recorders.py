@@ -114,7 +114,7 @@ class _Gauge(_Series):
         if not math.isfinite(value):
             raise ValueError(f"{self.metric.name} takes finite numbers")
         self.labels(*values)
-        self._now[values] = value
+        self._now[values] = max(0.0, value)  # Ages are differences of two machines' clocks.
 
     def forget(self, *values: str | int) -> None:
         self._now.pop(values, None)
@@ -158,11 +158,11 @@ class Recorder:
     def joins_open(self, partition: int, *, count: int, oldest_s: float) -> None:
         """Open calls of this evidence partition, and the age of the oldest in seconds (0 with none)."""
         self._gauge("stream_app_joins_open").set(count, partition)
-        self._gauge("stream_app_oldest_open_seconds").set(max(0.0, oldest_s), partition)
+        self._gauge("stream_app_oldest_open_seconds").set(oldest_s, partition)
 
     def clock_lag(self, partition: int, *, seconds: float) -> None:
         """How far this evidence partition's clock stands behind the present."""
-        self._gauge("stream_app_clock_lag_seconds").set(max(0.0, seconds), partition)
+        self._gauge("stream_app_clock_lag_seconds").set(seconds, partition)
 
     def partition_released(self, stage: Stage, partition: int) -> None:
         """This stage's process no longer owns the partition: its gauges are the new owner's to show."""
