@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, get_args
 
-from stream_app.core.calls import CallState, aliases_of_items, packet_order
+from stream_app.core.calls import CallState, aliases_of_items, packet_order, stated_end
 from stream_app.core.orders import (
     CompletedBy,
     PolicyRef,
@@ -41,7 +41,7 @@ def order_of(
         supersedes=_supersedes(state, highest.row.reason),
         completed_by=completed_by,
         decided_at=latest if due is None else max(latest, due),
-        ended_at=standing.anchor if standing.anchor is not None else due or 0,
+        ended_at=_end(standing, due),
         aliases=aliases,
         further_aliases=further,
         selection=Selection(
@@ -67,6 +67,12 @@ def order_of(
         conflicts=state.conflicts,
         items=items,
     )
+
+
+def _end(standing: Standing, due: int | None) -> int:
+    if standing.call is not None:
+        return stated_end(standing.call, standing.policy.timing.skew_ahead)
+    return standing.anchor if standing.anchor is not None else due or 0
 
 
 def _supersedes(state: CallState, reason: SelectionReason) -> Supersedes | None:

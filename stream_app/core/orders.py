@@ -140,6 +140,13 @@ class JoinAlert(Model):
     runbook_url: str
     detail: str | None = None
 
+    def to_dict(self) -> dict[str, Any]:
+        """As any model, without an empty `detail`."""
+        document = super().to_dict()
+        if document["detail"] is None:
+            del document["detail"]
+        return document
+
 
 class SealRetry(Model):
     """A seal order whose source object could not be read, and when to try again (wall clock: it is not a decision)."""

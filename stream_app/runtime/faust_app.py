@@ -17,14 +17,16 @@ QUIET_LOGGERS = ("aiokafka", "faust", "mode", "asyncio")
 """Faust leaves these at DEBUG whatever its `-l` says; each record would build log records that nobody reads."""
 
 
-def build(settings: Settings, stage: StageName, topics: tuple[str, ...], table: str | None) -> tuple[Any, Any, Any]:
+def build(
+    settings: Settings, stage: StageName, topics: tuple[str, ...], table: str | None, datadir: Path
+) -> tuple[Any, Any, Any]:
     """(app, source topic, table or None). Settings that are wrong by default in Faust are set here, with the reason."""
     urls = [URL(f"kafka://{broker.strip()}") for broker in settings.kafka_bootstrap.split(",")]
     app = faust.App(
         settings.group(stage),
         broker=urls,
         store="rocksdb://",
-        datadir=str(Path(settings.state_dir) / settings.group(stage)),
+        datadir=str(datadir),
         topic_partitions=settings.internal_partitions,
         topic_replication_factor=settings.replication_factor,
         topic_allow_declare=False,  # Topics are ours: created and checked before a worker starts.
@@ -59,8 +61,6 @@ def build(settings: Settings, stage: StageName, topics: tuple[str, ...], table: 
             partitions=settings.internal_partitions,
             key_type=bytes,
             value_type=bytes,
-            key_serializer="raw",
-            value_serializer="raw",
             options=STORE_OPTIONS,
         )
     return app, source, rows

@@ -13,6 +13,7 @@ import faust
 from stream_app.pipeline.ports import Incoming
 from stream_app.runtime import codec, faust_app
 from stream_app.runtime.client import Publisher
+from stream_app.runtime.state_dir import take_slot
 from stream_app.runtime.tables import TablePartition
 from stream_app.settings import Settings, StageName
 
@@ -63,7 +64,8 @@ class Host:
     def __init__(self, settings: Settings, binding: Binding) -> None:
         self.settings = settings
         self.binding = binding
-        self.app, source, self._table = faust_app.build(settings, binding.stage, binding.topics, binding.table)
+        datadir, self._slot_lock = take_slot(settings.state_dir, settings.group(binding.stage))
+        self.app, source, self._table = faust_app.build(settings, binding.stage, binding.topics, binding.table, datadir)
         self.publisher = Publisher(settings)
         self.lanes: dict[Any, AnyLane] = {}
         self._tables: dict[int, TablePartition] = {}
@@ -131,7 +133,7 @@ class Host:
         topic = full_topic.removeprefix(self.settings.topic_prefix)
         return self.binding.open(self, topic, partition, rows)
 
-    async def _on_assigned(self, _sender: Any, assigned: Any, **_kwargs: Any) -> None:
+    async def _on_assigned(self, _sender: Any, assigned: Any, *_args: Any, **_kwargs: Any) -> None:
         self._announce(len(assigned))
 
     async def _on_recovered(self) -> None:
@@ -151,7 +153,7 @@ class Host:
         except Exception as error:
             self.fail("recovery", error)
 
-    async def _on_revoked(self, _sender: Any, **_kwargs: Any) -> None:
+    async def _on_revoked(self, _sender: Any, *_args: Any, **_kwargs: Any) -> None:
         await self._close_lanes()
         self.app.consumer.handed.clear()  # What comes next is counted from the committed offsets again.
 

@@ -11,6 +11,7 @@ import threading
 
 import faust
 
+from stream_app.runtime import faust_app
 from stream_app.runtime.host import Binding, Host
 from stream_app.settings import Settings
 
@@ -27,6 +28,7 @@ def run_stage(settings: Settings, binding: Binding) -> int:
         stream=sys.stderr,
         format=f"%(asctime)s %(levelname)s {binding.stage} %(name)s: %(message)s",
     )
+    faust_app.quiet_loggers()
     return asyncio.run(_run(settings, binding))
 
 

@@ -1,0 +1,76 @@
+"""The command line's front door: which commands there are, and how errors of the surroundings reach a person."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+
+import click
+from pydantic import ValidationError
+
+from stream_app import __version__
+
+COMMANDS: tuple[tuple[str, str, str, str], ...] = (
+    ("demo", "stream_app.cli.demo", "demo", "Replay conversations through the whole line and check what comes out."),
+    ("dev", "stream_app.cli.dev", "dev", "Start, look at and stop the embedded Kafka broker and S3 server."),
+    ("topics", "stream_app.cli.topics", "topics", "Create and check topics; activate the policy."),
+    ("worker", "stream_app.cli.worker", "worker", "Run stages of the line until stopped."),
+    ("stage", "stream_app.cli.worker", "stage", "Run one stage in this process, without a supervisor."),
+    ("packets", "stream_app.cli.packets", "packets", "Look at packets as they come."),
+    ("why", "stream_app.cli.why", "why", "Say what is known of one call, by any of its names."),
+    ("alerts", "stream_app.cli.alerts", "alerts", "Look at join alerts, or forward them to a webhook."),
+    ("verify", "stream_app.cli.verify", "verify", "Check a manifest or packet against its stored bytes."),
+    ("audit", "stream_app.cli.audit", "audit", "Account for every input position."),
+    ("policy", "stream_app.cli.policy", "policy", "Check and show policy files."),
+    ("convert", "stream_app.cli.convert", "convert", "Turn conversations (JSON Lines) into the events of production."),
+)
+"""(name, module, attribute, one line of help); modules are imported only when their command is used."""
+
+
+class Commands(click.Group):
+    """A group that imports a command's module when it is called, so that `--help` is quick."""
+
+    def list_commands(self, _context: click.Context) -> list[str]:
+        return [name for name, *_ in COMMANDS]
+
+    def get_command(self, _context: click.Context, name: str) -> click.Command | None:
+        for known, module, attribute, _ in COMMANDS:
+            if known == name:
+                command: click.Command = getattr(importlib.import_module(module), attribute)
+                return command
+        return None
+
+    def format_commands(self, _context: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, line) for name, _, _, line in COMMANDS])
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="stream-app")
+def cli() -> None:
+    """Call Evidence Stream: joins what a voice-agent call leaves in many systems into one verifiable packet."""
+
+
+def main() -> None:
+    """Run the command line; exit codes: 0 ok, 1 negative answer, 2 usage, 3 surroundings, 130 interrupted."""
+    from stream_app.pipeline.ports import StoreError
+    from stream_app.runtime.client import KafkaUnavailable, TopicAbsent
+
+    try:
+        cli(standalone_mode=True)
+    except KeyboardInterrupt:
+        click.echo("interrupted", err=True)
+        sys.exit(130)
+    except ValidationError as error:
+        # Only Settings are validated outside a stage: say which variable is wrong, not a traceback.
+        for problem in error.errors():
+            name = "STREAM_APP_" + "_".join(str(part) for part in problem["loc"]).upper()
+            click.echo(f"{name}: {problem['msg']}", err=True)
+        sys.exit(2)
+    except (KafkaUnavailable, TopicAbsent, StoreError) as error:
+        click.echo(str(error), err=True)
+        sys.exit(3)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,39 @@
+"""The composition root: settings -> store -> stages -> Faust app. The only module that knows every room."""
+
+from __future__ import annotations
+
+from stream_app import policy_file
+from stream_app.core.policy import Policy
+from stream_app.runtime.bindings import IdentityBinding, IntakeBinding, JoinBinding, SealBinding
+from stream_app.runtime.host import Binding
+from stream_app.settings import Settings, StageName
+from stream_app.sinks.s3 import S3ObjectStore
+from stream_app.telemetry import Telemetry
+
+
+def policy_of(settings: Settings) -> Policy:
+    """The policy file of the settings, or the policy that ships with the software."""
+    return policy_file.load(settings.policy_file) if settings.policy_file else policy_file.default_policy()
+
+
+def object_store(settings: Settings) -> S3ObjectStore:
+    """The object store of the settings (an async context manager)."""
+    return S3ObjectStore(
+        endpoint_url=settings.s3_endpoint,
+        access_key=settings.s3_access_key.get_secret_value() if settings.s3_access_key else None,
+        secret_key=settings.s3_secret_key.get_secret_value() if settings.s3_secret_key else None,
+        region=settings.s3_region,
+    )
+
+
+def binding_of(stage: StageName, settings: Settings, telemetry: Telemetry) -> Binding:
+    """The stage, wired to what it needs."""
+    match stage:
+        case "intake":
+            return IntakeBinding(settings, telemetry)
+        case "identity":
+            return IdentityBinding(settings, telemetry, policy_of(settings))
+        case "join":
+            return JoinBinding(settings, telemetry, policy_of(settings))
+        case "seal":
+            return SealBinding(settings, telemetry, object_store(settings), policy_of(settings))

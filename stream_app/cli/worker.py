@@ -1,0 +1,81 @@
+"""The only place for `stream-app worker` (several stages under a supervisor) and `stream-app stage` (one, here)."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+
+import click
+
+from stream_app.settings import STAGES, Settings, StageName
+
+_EXTRA_GRACE_S = 7.0
+
+
+def _stages(_context: click.Context, _parameter: click.Parameter, value: str) -> tuple[StageName, ...]:
+    names = [name.strip() for name in value.split(",") if name.strip()]
+    unknown = [name for name in names if name not in STAGES]
+    if unknown or not names:
+        raise click.BadParameter(f"unknown stage {', '.join(unknown) or '(none)'}; there are {', '.join(STAGES)}")
+    return tuple(stage for stage in STAGES if stage in names)
+
+
+@click.command()
+@click.option(
+    "--stages",
+    default=",".join(STAGES),
+    show_default=True,
+    callback=_stages,
+    help="Which stages to run here, comma-separated; each is its own process and consumer group.",
+)
+def worker(stages: tuple[StageName, ...]) -> None:
+    """Run stages of the line until stopped (Ctrl-C or SIGTERM). Prints `ready <stage>` for each."""
+    from stream_app.runtime.supervisor import Supervisor
+
+    settings = Settings()
+    _check_topics(settings)
+
+    async def main() -> int:
+        supervisor = Supervisor(
+            stages,
+            lambda stage: (sys.executable, "-m", "stream_app", "stage", stage),
+            grace_s=settings.drain_s + _EXTRA_GRACE_S,
+            say=lambda line: print(line, flush=True),
+            give_up_after=5,
+        )
+        return await supervisor.run()
+
+    sys.exit(asyncio.run(main()))
+
+
+@click.command()
+@click.argument("name", type=click.Choice(STAGES))
+def stage(name: StageName) -> None:
+    """Run one stage in this process, without a supervisor: for debugging, and for orchestrators that restart."""
+    from stream_app import app, telemetry
+    from stream_app.runtime.worker import run_stage
+
+    settings = Settings()
+    recording = telemetry.start(settings, name)
+    try:
+        sys.exit(run_stage(settings, app.binding_of(name, settings, recording)))
+    finally:
+        recording.shutdown()
+
+
+def _check_topics(settings: Settings) -> None:
+    """A worker never creates topics; one that is missing or has drifted is said once, here, with the way out."""
+    from stream_app.runtime import admin
+    from stream_app.runtime.client import KafkaUnavailable
+
+    try:
+        states = asyncio.run(admin.check(settings))
+    except KafkaUnavailable as error:
+        click.echo(str(error), err=True)
+        sys.exit(3)
+    wrong = [state for state in states if state.problems]
+    if wrong:
+        for state in wrong:
+            click.echo(f"{state.name}: {'; '.join(state.problems)}", err=True)
+        click.echo("run `stream-app topics apply` to create what is missing", err=True)
+        sys.exit(3)

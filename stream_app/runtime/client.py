@@ -1,0 +1,236 @@
+"""The only place for plain reading and writing of topics, outside the stages: commands, the demo, tests.
+
+Names of topics go in and come out without the configured prefix. Nothing here joins a consumer group, so looking at a
+topic never disturbs the line.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Literal, Self
+
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import KafkaConnectionError, KafkaTimeoutError, NodeNotReadyError, RequestTimedOutError
+
+from stream_app.pipeline.ports import Headers, Incoming, Outgoing
+from stream_app.settings import Settings
+
+MAX_REQUEST_BYTES = 16 << 20
+"""Fits the largest record any of our topics takes (a dead letter that wraps an oversize event)."""
+
+AWAY = (KafkaConnectionError, KafkaTimeoutError, NodeNotReadyError, RequestTimedOutError, OSError, TimeoutError)
+"""What the client library raises where a broker is not there; everything else is a mistake to be seen as it is."""
+
+_POLL_MS = 200
+Start = Literal["beginning", "end"] | int | dict[tuple[str, int], int]
+
+
+class KafkaUnavailable(Exception):
+    """The broker cannot be reached or does not answer in time. The message says where and what to do next."""
+
+
+class TopicAbsent(Exception):
+    """A topic that should be read does not exist."""
+
+
+def unavailable(settings: Settings, error: BaseException) -> KafkaUnavailable:
+    """The error for a person: which broker, what happened, what to try."""
+    return KafkaUnavailable(
+        f"Kafka at {settings.kafka_bootstrap} does not answer ({type(error).__name__}: {error}); is it up? "
+        "`stream-app dev status` shows the embedded one, STREAM_APP_KAFKA_BOOTSTRAP names another"
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """Where a confirmed record stands. `timestamp_ms` is the broker's append time, or the producer's time of send."""
+
+    topic: str
+    partition: int
+    offset: int
+    timestamp_ms: int
+
+
+class Publisher:
+    """Idempotent producer (acks=all), an async context manager. A record is safe once its future is done.
+
+    Raises KafkaUnavailable on entry when no broker answers.
+    """
+
+    def __init__(self, settings: Settings, *, linger_ms: int = 5) -> None:
+        self._settings = settings
+        self._linger_ms = linger_ms
+        self._producer: Any = None
+        self._counts: dict[str, int] = {}
+
+    async def __aenter__(self) -> Self:
+        self._producer = AIOKafkaProducer(
+            bootstrap_servers=self._settings.kafka_bootstrap,
+            client_id=f"{self._settings.app_id}-publisher",
+            acks="all",
+            enable_idempotence=True,
+            max_request_size=MAX_REQUEST_BYTES,
+            linger_ms=self._linger_ms,
+            request_timeout_ms=int(self._settings.request_timeout_s * 1000),
+        )
+        try:
+            await self._producer.start()
+        except AWAY as error:
+            await self._producer.stop()
+            raise unavailable(self._settings, error) from error
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._producer.stop()
+
+    async def send(
+        self, topic: str, key: bytes | None, value: bytes | None, headers: Headers = (), partition: int | None = None
+    ) -> asyncio.Future[Written]:
+        """Hand one record over; the future is its confirmation. Without `partition` the key decides (murmur2).
+
+        Waits only while the buffer is full. Raises TopicAbsent and KafkaUnavailable; so may the future.
+        """
+        await self.partitions(topic)  # The client library would wait for a missing topic until its timeout.
+        try:
+            confirmation = await self._producer.send(
+                self._settings.topic(topic), value, key, partition=partition, headers=list(headers)
+            )
+        except AWAY as error:
+            raise unavailable(self._settings, error) from error
+        return asyncio.ensure_future(self._written(topic, confirmation))
+
+    async def send_all(self, records: Sequence[Outgoing]) -> list[Written]:
+        """Send the records in order and wait until every one is confirmed."""
+        waiting = [await self.send(one.topic, one.key, one.value, one.headers, one.partition) for one in records]
+        return list(await asyncio.gather(*waiting))
+
+    async def partitions(self, topic: str) -> int:
+        """How many partitions a topic has. Raises TopicAbsent."""
+        if topic not in self._counts:
+            self._counts[topic] = len(await partitions_of(self._settings, [self._settings.topic(topic)]))
+        return self._counts[topic]
+
+    async def flush(self) -> None:
+        """Wait until everything handed over has been answered."""
+        await self._producer.flush()
+
+    async def _written(self, topic: str, confirmation: Awaitable[Any]) -> Written:
+        try:
+            metadata = await confirmation
+        except AWAY as error:
+            raise unavailable(self._settings, error) from error
+        return Written(topic, metadata.partition, metadata.offset, metadata.timestamp)
+
+
+async def read_topic(
+    settings: Settings,
+    *topics: str,
+    start: Start = "beginning",
+    follow: bool = False,
+    stop: Callable[[], bool] = lambda: False,
+) -> AsyncIterator[Incoming]:
+    """Records of the topics, committed ones only, in order within a partition.
+
+    Without `follow` it ends at what was the end when it began; with it, when `stop()` says so (asked every 200 ms).
+    `start`: "beginning", "end", the last n records of every partition (an int), or the offset to begin at by
+    (topic, partition), those not named from the beginning.
+    Raises TopicAbsent and KafkaUnavailable.
+    """
+    names = {settings.topic(topic): topic for topic in topics}
+    partitions = await partitions_of(settings, names)
+    consumer = AIOKafkaConsumer(
+        bootstrap_servers=settings.kafka_bootstrap,
+        client_id=f"{settings.app_id}-reader",
+        isolation_level="read_committed",
+        enable_auto_commit=False,
+        auto_offset_reset="earliest",
+        fetch_max_wait_ms=_POLL_MS // 2,
+        max_partition_fetch_bytes=4 << 20,
+        request_timeout_ms=int(settings.request_timeout_s * 1000),
+    )
+    try:
+        await consumer.start()
+        ends = await _assign(consumer, partitions, names, start)
+        while not stop():
+            for partition, records in (await consumer.getmany(timeout_ms=_POLL_MS)).items():
+                for record in records:
+                    if follow or record.offset < ends[partition]:
+                        yield _incoming(names[record.topic], record)
+            # Positions, not records, tell the end: a transaction leaves a control record that is never handed out.
+            if not follow and all([await consumer.position(one) >= ends[one] for one in partitions]):
+                return
+    except AWAY as error:
+        raise unavailable(settings, error) from error
+    finally:
+        await consumer.stop()
+
+
+async def end_offsets(settings: Settings, *topics: str) -> dict[tuple[str, int], int]:
+    """The offset after the last committed record, by (topic, partition): a bookmark for `read_topic(start=...)`."""
+    names = {settings.topic(topic): topic for topic in topics}
+    partitions = await partitions_of(settings, names)
+    consumer = AIOKafkaConsumer(bootstrap_servers=settings.kafka_bootstrap, isolation_level="read_committed")
+    try:
+        await consumer.start()
+        ends = await consumer.end_offsets(partitions)
+    except AWAY as error:
+        raise unavailable(settings, error) from error
+    finally:
+        await consumer.stop()
+    return {(names[one.topic], one.partition): offset for one, offset in ends.items()}
+
+
+async def partitions_of(settings: Settings, names: Iterable[str]) -> list[Any]:
+    """Every partition of the topics (full names); a topic that is not there is an error, not an empty answer."""
+    admin = AIOKafkaAdminClient(bootstrap_servers=settings.kafka_bootstrap, client_id=f"{settings.app_id}-reader")
+    try:
+        await admin.start()
+        described = {one["topic"]: one["partitions"] for one in await admin.describe_topics(list(names))}
+    except AWAY as error:
+        raise unavailable(settings, error) from error
+    finally:
+        await admin.close()
+    for name in names:
+        if not described.get(name):
+            raise TopicAbsent(f"topic {name} does not exist; run `stream-app topics apply` first")
+    return [
+        TopicPartition(name, number)
+        for name in names
+        for number in sorted(part["partition"] for part in described[name])
+    ]
+
+
+async def _assign(consumer: Any, partitions: list[Any], names: dict[str, str], start: Start) -> dict[Any, int]:
+    """Take the partitions, go to where reading begins. Returns their ends as of now."""
+    consumer.assign(partitions)
+    begins: dict[Any, int] = await consumer.beginning_offsets(partitions)
+    ends: dict[Any, int] = await consumer.end_offsets(partitions)
+    for one in partitions:
+        if start == "beginning":
+            offset = begins[one]
+        elif start == "end":
+            offset = ends[one]
+        elif isinstance(start, int):
+            offset = max(begins[one], ends[one] - start)
+        else:
+            offset = max(begins[one], start.get((names[one.topic], one.partition), begins[one]))
+        consumer.seek(one, offset)
+    return ends
+
+
+def _incoming(topic: str, record: Any) -> Incoming:
+    return Incoming(
+        topic=topic,
+        partition=record.partition,
+        offset=record.offset,
+        timestamp_ms=record.timestamp,
+        key=record.key,
+        value=record.value,
+        headers=tuple((name, content) for name, content in record.headers),
+    )

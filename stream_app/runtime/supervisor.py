@@ -1,0 +1,108 @@
+"""The only place that runs several stages: one child process each, started anew when it fails, killed when it must be.
+
+A Faust app is one consumer group and a stage ends its process when it cannot go on; so each stage has its own. The
+supervisor relays the stages' `ready` lines, waits longer after each quick failure, and passes a stop on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+FIRST_PAUSE_S = 0.5
+LONGEST_PAUSE_S = 15.0
+STEADY_S = 30.0
+"""A stage that ran this long failed for a new reason: its pause starts small again."""
+
+
+@dataclass(frozen=True)
+class Exit:
+    """How a stage ended."""
+
+    stage: str
+    code: int
+
+
+class Supervisor:
+    """Runs `command(stage)` for each stage until stopped."""
+
+    def __init__(
+        self,
+        stages: Sequence[str],
+        command: Callable[[str], Sequence[str]],
+        *,
+        grace_s: float,
+        say: Callable[[str], None],
+        give_up_after: int | None = None,
+    ) -> None:
+        self._stages = tuple(stages)
+        self._command = command
+        self._grace_s = grace_s
+        self._say = say
+        self._give_up_after = give_up_after
+        self._stopping = asyncio.Event()
+        self._gave_up = False
+
+    async def run(self) -> int:
+        """Until SIGTERM or SIGINT; 0 when stopped, 3 when a stage kept failing before it was ever ready."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._stopping.set)
+        await asyncio.gather(*(self._keep(stage) for stage in self._stages))
+        return 3 if self._gave_up else 0
+
+    async def _keep(self, stage: str) -> None:
+        pause, failures = FIRST_PAUSE_S, 0
+        while not self._stopping.is_set():
+            began = time.monotonic()
+            ready, code = await self._run_once(stage)
+            if self._stopping.is_set():
+                return
+            failures = 0 if ready else failures + 1
+            if self._give_up_after is not None and failures >= self._give_up_after:
+                self._say(f"stage {stage} failed {failures} times before it was ready; giving up (see its log above)")
+                self._gave_up = True
+                self._stopping.set()
+                return
+            if time.monotonic() - began > STEADY_S:
+                pause = FIRST_PAUSE_S
+            self._say(f"stage {stage} ended with exit code {code}; starting it again in {pause:.1f} s")
+            try:
+                await asyncio.wait_for(self._stopping.wait(), pause)
+            except TimeoutError:
+                pause = min(pause * 2, LONGEST_PAUSE_S)
+
+    async def _run_once(self, stage: str) -> tuple[bool, int]:
+        """Run the child to its end, or to ours. (Whether it said `ready`, exit code)."""
+        child = await asyncio.create_subprocess_exec(
+            *self._command(stage), stdout=asyncio.subprocess.PIPE, stderr=sys.stderr, start_new_session=True
+        )
+        assert child.stdout is not None
+        ready = False
+
+        async def relay(stream: asyncio.StreamReader) -> None:
+            nonlocal ready
+            while line := await stream.readline():
+                text = line.decode(errors="replace").rstrip()
+                ready = ready or text.startswith("ready ")
+                self._say(text)
+
+        relaying = asyncio.create_task(relay(child.stdout))
+        ended = asyncio.create_task(child.wait())
+        stopping = asyncio.create_task(self._stopping.wait())
+        await asyncio.wait({ended, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        if not ended.done():
+            child.terminate()
+            await asyncio.wait({ended}, timeout=self._grace_s)
+            if not ended.done():
+                self._say(f"stage {stage} did not stop within {self._grace_s:.0f} s; killing it")
+                child.kill()
+        stopping.cancel()
+        code = await ended
+        await asyncio.wait({relaying}, timeout=1)
+        relaying.cancel()
+        return ready, code

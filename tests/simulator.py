@@ -1,0 +1,165 @@
+"""The whole line in memory with a virtual clock: the production stages, topics as lists, delivery in any seeded order.
+
+It keeps the lanes' contract (sends, rows, receipts, turns) without Kafka or asyncio, so a property test can run
+thousands of stories; `scenarios` run the same stories on the real broker.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+from collections import defaultdict, deque
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from aiokafka.partitioner import murmur2
+
+from stream_app.core.policy import Policy
+from stream_app.pipeline.identity import IdentityPartition
+from stream_app.pipeline.input_clock import InputClock
+from stream_app.pipeline.intake import Intake
+from stream_app.pipeline.join import JoinPartition
+from stream_app.pipeline.ports import Effects, Incoming, Outgoing
+from stream_app.policy_file import default_policy
+from stream_app.topics import EVIDENCE, IDENTITY, INTAKE_TOPICS, TOPICS
+
+START_MS = 1_780_511_951_000
+"""The simulator's first broker time: 2026-06-03T18:39:11Z, a second before the contract's call began."""
+
+
+class MemoryRows(dict[bytes, bytes]):
+    """`pipeline.ports.State` over a dict."""
+
+    def write(self, rows: Iterable[tuple[bytes, bytes | None]]) -> None:
+        for key, value in rows:
+            if value is None:
+                self.pop(key, None)
+            else:
+                self[key] = value
+
+
+@dataclass
+class Lane:
+    """One partition of one stage: how far it has read, and the entries that wait for receipts or their turn."""
+
+    handle: Callable[[Incoming], Effects]
+    rows: MemoryRows
+    read: int = 0
+    undone: deque[tuple[Effects, set[str], list[bool]]] = field(default_factory=deque)
+
+
+class Simulator:
+    """Publish events, let time pass, look at what came out. The same seed gives the same run."""
+
+    def __init__(self, *, policy: Policy | None = None, partitions: int = 2, seed: int = 0) -> None:
+        self.policy = policy or default_policy()
+        self.partitions = partitions
+        self.now = START_MS
+        self.random = random.Random(seed)
+        self.log: dict[str, list[list[Incoming]]] = {topic.name: [[] for _ in range(partitions)] for topic in TOPICS}
+        self.lanes: dict[tuple[str, int], Lane] = {}
+        intake = Intake(max_event_bytes=1 << 20)
+        for topic in INTAKE_TOPICS:
+            for partition in range(partitions):
+                self.lanes[topic.name, partition] = Lane(intake.handle, MemoryRows())
+        for partition in range(partitions):
+            self._open_identity(partition, MemoryRows())
+            self._open_join(partition, MemoryRows())
+        self.clock = InputClock("simulator")
+        self.sources = {topic.name: partitions for topic in INTAKE_TOPICS}
+        self.clock.own({f"{name}/{partition}" for name in self.sources for partition in range(partitions)})
+
+    def _open_identity(self, partition: int, rows: MemoryRows) -> None:
+        stage = IdentityPartition(partition, self.partitions, rows, self.policy)
+        stage.recover(list(rows.items()))
+        self.lanes[IDENTITY.name, partition] = Lane(stage.handle, rows)
+
+    def _open_join(self, partition: int, rows: MemoryRows) -> None:
+        stage = JoinPartition(partition, rows, self.policy)
+        stage.recover(list(rows.items()))
+        self.lanes[EVIDENCE.name, partition] = Lane(stage.handle, rows)
+
+    def restart(self, *, rewind: int = 0) -> None:
+        """Every stage starts anew from its rows; the last `rewind` records of each partition are delivered again."""
+        for (topic, partition), lane in list(self.lanes.items()):
+            if topic == IDENTITY.name:
+                self._open_identity(partition, lane.rows)
+            elif topic == EVIDENCE.name:
+                self._open_join(partition, lane.rows)
+            self.lanes[topic, partition].read = max(0, lane.read - len(lane.undone) - rewind)
+            self.lanes[topic, partition].undone = deque()
+
+    def publish(self, event: dict[str, Any] | bytes | None, *, topic: str | None = None, key: bytes = b"") -> Incoming:
+        """Append one input event at the current broker time; returns the record."""
+        value = json.dumps(event).encode() if isinstance(event, dict) else event
+        name = topic or (event["type"] if isinstance(event, dict) else "call-ended")
+        return self._append(Outgoing(name, key or str(self.random.random()).encode(), value))
+
+    def _append(self, out: Outgoing) -> Incoming:
+        partition = out.partition
+        if partition is None:
+            partition = (murmur2(out.key or b"") & 0x7FFFFFFF) % self.partitions
+        records = self.log[out.topic][partition]
+        record = Incoming(out.topic, partition, len(records), self.now, out.key, out.value, out.headers)
+        records.append(record)
+        return record
+
+    def pump(self) -> None:
+        """Deliver until nothing is left, one record at a time, partitions in seeded random order."""
+        while True:
+            open_lanes = [key for key, lane in self.lanes.items() if lane.read < len(self.log[key[0]][key[1]])]
+            if not open_lanes:
+                return
+            self._deliver(self.random.choice(open_lanes))
+
+    def _deliver(self, key: tuple[str, int]) -> None:
+        lane = self.lanes[key]
+        record = self.log[key[0]][key[1]][lane.read]
+        lane.read += 1
+        effects = lane.handle(record)
+        for send in effects.sends:
+            self._append(send)
+        lane.rows.write(effects.rows)
+        lane.undone.append((effects, set(effects.expects), [False]))
+        for entry, waiting, followed in lane.undone:
+            waiting.difference_update(effects.receipts)
+            if not waiting and not followed[0]:
+                followed[0] = True
+                for send in entry.then:
+                    self._append(send)
+        while lane.undone and lane.undone[0][2][0]:
+            entry, _, _ = lane.undone.popleft()
+            for send in entry.in_turn:
+                self._append(send)
+
+    def tick(self, ms: int = 0) -> None:
+        """Let broker time pass, read everything, and say so in a clock record (twice: noted, then confirmed)."""
+        self.now += ms
+        for _ in range(2):
+            ends = {
+                f"{name}/{partition}": len(self.log[name][partition])
+                for name in self.sources
+                for partition in range(self.partitions)
+            }
+            self.clock.note(self.now, ends)
+            self.pump()
+            for name in self.sources:
+                for partition in range(self.partitions):
+                    self.clock.confirm(f"{name}/{partition}", self.lanes[name, partition].read)
+            record = self.clock.record(self.sources, self.partitions).to_bytes()
+            for partition in range(self.partitions):
+                self._append(Outgoing(IDENTITY.name, None, record, partition=partition))
+            self.pump()
+
+    def out(self, topic: str) -> list[dict[str, Any]]:
+        """Every record of a topic as JSON, partition by partition."""
+        return [json.loads(record.value or b"null") for records in self.log[topic] for record in records]
+
+    def last_orders(self) -> dict[str, dict[str, Any]]:
+        """Call ID -> its seal order with the highest version."""
+        last: dict[str, dict[str, Any]] = defaultdict(lambda: {"version": 0})
+        for order in self.out("seal-orders"):
+            if order["version"] >= last[order["canonicalCallId"]]["version"]:
+                last[order["canonicalCallId"]] = order
+        return dict(last)
