@@ -8,6 +8,7 @@ arrives can only make a condition true, never false.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import cached_property
 from typing import Annotated, Any, Literal, NamedTuple, get_args
 
 from pydantic import (
@@ -127,10 +128,10 @@ class Comparison(Strict):
     at_most: StrictNumber | None = None
     present: Literal[True] | None = None
 
-    @property
+    @cached_property
     def operator(self) -> tuple[str, Any]:
         """Name and operand of the one operator."""
-        return next((name, operand) for name, operand in self._operands())
+        return self._operands()[0]
 
     def _operands(self) -> list[tuple[str, Any]]:
         pairs = (

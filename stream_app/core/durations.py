@@ -7,11 +7,11 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, PlainSerializer, ValidationInfo, WithJsonSchema
 
-PATTERN = r"^[0-9]{1,9}(ms|s|m|h|d)$"
+PATTERN = r"^[0-9]{1,12}(ms|s|m|h|d)$"
 
 _UNITS: tuple[tuple[str, int], ...] = (("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1000), ("ms", 1))
 _LONGEST_MS = 3650 * 86_400_000
-_TEXT = re.compile(r"([0-9]{1,9})(ms|s|m|h|d)")
+_TEXT = re.compile(r"([0-9]{1,12})(ms|s|m|h|d)")
 _WANTED = "a duration is a whole number and its unit: ms, s, m, h or d (like 250ms, 60s, 15m, 24h, 180d)"
 
 

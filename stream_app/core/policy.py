@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cached_property
 from typing import Annotated, Any, Literal, get_args
 
@@ -243,6 +244,12 @@ class Policy(Strict):
     def sha256(self) -> str:
         """Digest of the whole policy, comments and layout of its file apart."""
         return digest_of(self.to_dict())
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Policy:
+        """A copy; its digest is computed anew, for a policy must never go under the digest of another."""
+        copy = super().model_copy(update=update, deep=deep)
+        copy.__dict__.pop("sha256", None)
+        return copy
 
     def row(self, reason: str) -> ReasonRow:
         """The row of this reason; KeyError for an unknown one."""
