@@ -11,9 +11,15 @@ KAFKA_VERSION = "4.1.0"
 KAFKA_IMAGE = f"apache/kafka:{KAFKA_VERSION}"
 SEAWEEDFS_VERSION = "4.48"
 SEAWEEDFS_IMAGE = f"chrislusf/seaweedfs:{SEAWEEDFS_VERSION}"
+#: Only in compose, and there only with the profile `observability`.
+COLLECTOR_IMAGE = "otel/opentelemetry-collector-contrib:0.160.0"
+PROMETHEUS_IMAGE = "prom/prometheus:v3.16.0"
 
 LOOPBACK = "127.0.0.1"
 HEAP_MEGABYTES = 512
+#: In compose ports are fixed; the embedded stack chooses free ones.
+COMPOSE_KAFKA_PORT = 9092
+COMPOSE_S3_PORT = 8333
 #: Free bytes below which `up` refuses: jars, log segments and volumes of a few demo runs.
 MINIMUM_FREE_BYTES = 2 * 1024**3
 
