@@ -1,18 +1,18 @@
 # The worker's image: locked packages only (deploy/docker/requirements.lock: no broker, no test tools), no root.
 FROM python:3.11-slim AS build
 WORKDIR /src
-RUN python -m venv /opt/stream-app
+RUN python -m venv /venv
 COPY deploy/docker/requirements.lock ./requirements.lock
-RUN /opt/stream-app/bin/pip install --no-cache-dir --disable-pip-version-check --require-hashes -r requirements.lock
+RUN /venv/bin/pip install --no-cache-dir --disable-pip-version-check --require-hashes -r requirements.lock
 COPY pyproject.toml README.md LICENSE ./
 COPY stream_app ./stream_app
-RUN /opt/stream-app/bin/pip install --no-cache-dir --disable-pip-version-check --no-deps --no-build-isolation .
+RUN /venv/bin/pip install --no-cache-dir --disable-pip-version-check --no-deps --no-build-isolation .
 
 FROM python:3.11-slim
-ENV PATH=/opt/stream-app/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
+ENV PATH=/venv/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
 RUN useradd --system --uid 10001 --user-group --no-create-home stream-app \
     && install -d -o stream-app -g stream-app /var/lib/stream-app
-COPY --from=build /opt/stream-app /opt/stream-app
+COPY --from=build /venv /venv
 USER 10001
 WORKDIR /var/lib/stream-app
 VOLUME /var/lib/stream-app
