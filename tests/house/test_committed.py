@@ -5,7 +5,11 @@ from __future__ import annotations
 from tests.house import rules
 
 ALLOWED: tuple[tuple[str, str, str], ...] = (
-    ("tools/bootstrap.py", "pypi.org/" + "simple", "pip's own default index, used only where nothing else is configured"),
+    (
+        "tools/bootstrap.py",
+        "pypi.org/" + "simple",
+        "pip's own default index, used where nothing else is configured",
+    ),
     ("docker-compose.yml", "/" + "opt/kafka/", "a path inside the Kafka image, not on a machine"),
 )
 """File, what it may hold, and why."""
