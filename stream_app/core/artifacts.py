@@ -20,6 +20,14 @@ from stream_app.core.wire import Json
 ArtifactName = Literal["redactedTranscript", "audio", "toolEvidence", "evaluation", "trace"]
 ARTIFACT_NAMES: tuple[ArtifactName, ...] = ("redactedTranscript", "audio", "toolEvidence", "evaluation", "trace")
 
+_EVENT_FIELDS = ("eventId", "source", "occurredAt")
+_REPORT_FIELDS = ("traceId", "spanId", "startedAt", "status", "latencyMs", "retries")
+_TRACE_FIELDS = ("traceId", "keySpans")
+_EVALUATION_FIELDS = (
+    "evaluationId", "testRunId", "rubric", "rubricVersion", "evaluator", "evaluatorVersion", "score", "label",
+    "failureLabel", "assertions", "policyFlags",
+)  # fmt: skip
+
 JSON_TYPE = "application/json"
 
 
@@ -79,15 +87,15 @@ def stored(
 def made_artifacts(order: SealOrder, facts: Facts, bucket: str) -> tuple[Stored, ...]:
     """tools.json, evaluation.json and trace.json, as far as there is such evidence.
 
-    They hold every report in full (as it travels behind intake: summaries and digests, never payloads); the packet
-    itself shows the merged view.
+    They hold each report behind the packet's merged view, field by field from a list: what a producer adds to its
+    events never gets here by itself. Idempotency keys and digests of arguments stay out, for they can be guessed from.
     """
     if order.review.export_level == "aggregate_only":
         return ()
     documents: tuple[tuple[ArtifactName, dict[str, Json] | None], ...] = (
         ("toolEvidence", _tools(facts)),
-        ("evaluation", _events_of(order, facts, "evaluation")),
-        ("trace", _events_of(order, facts, "trace")),
+        ("evaluation", _events_of(order, facts, "evaluation", _EVALUATION_FIELDS)),
+        ("trace", _events_of(order, facts, "trace", _TRACE_FIELDS)),
     )
     return tuple(
         stored(
@@ -119,16 +127,23 @@ def _tools(facts: Facts) -> dict[str, Json] | None:
                 "sideEffectKind": tool.side_effect_kind,
                 "sideEffectProof": tool.side_effect_proof,
                 "findings": list(tool.findings),
-                "reports": [item.event for item in tool.items],
+                "reports": [_only(item.event, _REPORT_FIELDS) for item in tool.items],
             }
             for tool in facts.tools
         ]
     }
 
 
-def _events_of(order: SealOrder, facts: Facts, kind: Literal["evaluation", "trace"]) -> dict[str, Any] | None:
+def _events_of(
+    order: SealOrder, facts: Facts, kind: Literal["evaluation", "trace"], fields: tuple[str, ...]
+) -> dict[str, Any] | None:
     primary = facts.primary(kind)
     if primary is None:
         return None
-    events = [item.event for item in order.items if item.kind == kind]
+    events = [_only(item.event, fields) for item in order.items if item.kind == kind]
     return {"primaryEventId": primary.event_id, "events": events}
+
+
+def _only(event: dict[str, Any], fields: tuple[str, ...]) -> dict[str, Json]:
+    """The event's values for these fields, null where it does not say."""
+    return {name: event.get(name) for name in (*_EVENT_FIELDS, *fields)}

@@ -146,8 +146,11 @@ def manifest_of(document: Json) -> Manifest:
         raise ManifestError(f"not a manifest: {', '.join(fields[:5])}") from None
 
 
+def encoded_call_id(call_id: str) -> str:
+    """The call ID as one part of a path: percent-encoded, also where it consists of dots that tools tidy away."""
+    return quote(call_id, safe="") if call_id.strip(".") else call_id.replace(".", "%2E")
+
+
 def manifest_uri(bucket: str, call_id: str, ended_at: int, version: int) -> str:
     """`s3://<bucket>/calls/<day of the call's end>/<call ID, percent-encoded>/v<n>/manifest.json`."""
-    # "." and ".." are the two IDs that percent-encoding leaves alone and that some tools would tidy away.
-    encoded = quote(call_id, safe="") if call_id.strip(".") else call_id.replace(".", "%2E")
-    return f"s3://{bucket}/calls/{day_of(ended_at)}/{encoded}/v{version}/manifest.json"
+    return f"s3://{bucket}/calls/{day_of(ended_at)}/{encoded_call_id(call_id)}/v{version}/manifest.json"
