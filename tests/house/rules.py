@@ -50,7 +50,10 @@ def _lines(path: Path) -> int:
 
 
 def undocumented(path: Path) -> list[str]:
-    """The module, public classes, functions and methods without a docstring; a bare `...` in a protocol needs none."""
+    """The module, public classes, functions and methods without a docstring.
+
+    A bare `...` in a protocol needs none, nor does a method that a library's base class asks for (`click.Group`).
+    """
     tree = ast.parse(path.read_text(encoding="utf-8"))
     found = [] if ast.get_docstring(tree) else [f"{path.name}: the module opens without a docstring"]
     return found + [f"{path.name}: {name} has no docstring" for name in _bare(tree.body, "")]
@@ -62,8 +65,14 @@ def _bare(body: list[ast.stmt], prefix: str) -> Iterator[str]:
             continue
         if not ast.get_docstring(node) and not _only_dots(node):
             yield f"{prefix}{node.name}"
-        if isinstance(node, ast.ClassDef):
+        if isinstance(node, ast.ClassDef) and not any(isinstance(base, ast.Attribute) for base in node.bases):
             yield from _bare(node.body, f"{prefix}{node.name}.")
+
+
+def claims_its_place(source: str) -> bool:
+    """Whether the first paragraph of the module's docstring says what it is the only place (or module) for."""
+    opening = (ast.get_docstring(ast.parse(source)) or "").split("\n\n")[0]
+    return re.search(r"\b[Oo]nly (place|module)\b", opening) is not None
 
 
 def _only_dots(node: ast.stmt) -> bool:

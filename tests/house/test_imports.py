@@ -18,7 +18,7 @@ def lint(directory: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [str(Path(sys.executable).parent / "lint-imports"), "--no-cache"],
         cwd=directory,
-        env=os.environ | {"PYTHONPATH": str(directory)},
+        env=os.environ | {"PYTHONPATH": str(directory), "COLUMNS": "200"},  # Wide, or names of contracts wrap.
         capture_output=True,
         text=True,
         timeout=120,

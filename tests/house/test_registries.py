@@ -17,6 +17,8 @@ REGISTRIES: tuple[tuple[str, str], ...] = (
     ("stream_app/telemetry/catalogue.py", "METRICS"),
     ("stream_app/telemetry/catalogue.py", "SPANS"),
     ("tools/requirements_map.py", "ROWS"),
+    ("tools/requirements_packet.py", "PACKET_ROWS"),
+    ("tools/requirements_process.py", "PROCESS_ROWS"),
 )
 
 

@@ -1,0 +1,145 @@
+"""The only place for what a packet and its manifest must hold: rows of docs/requirements.md, pure data."""
+
+from __future__ import annotations
+
+from tools.requirements import Row
+
+_PACKET = "stream_app.core.packet:Packet"
+_MANIFEST = "stream_app.core.manifest:Manifest"
+_SEALER = "stream_app.pipeline.seal:Sealer"
+_CONTRACT = "tests/pipeline/test_seal.py"
+_SEAL = "tests/pipeline/test_seal.py"
+_MANIFEST_TEST = "tests/core/test_manifest.py"
+_IDENTITY = "tests/core/test_identity.py"
+_JOIN = "tests/core/test_join.py"
+_REASONS = "tests/core/selection/test_reasons.py"
+_FINDINGS = "tests/core/test_tool_findings.py"
+_SAMPLES = "tests/core/selection/test_samples.py"
+_VERIFY = "tests/cli/test_verify.py"
+_ROWS = "stream_app.core.selection.reasons:reasons_of"
+_SUMMARY = "stream_app.core.summaries:summarise"
+_SUMMARY_TEST = "tests/core/test_summaries.py"
+
+
+def _field(name: str, here: str, place: str, test: str = _CONTRACT, issue: int | None = None) -> Row:
+    return Row("Packet fields", name, here, (f"{_PACKET}.{place}",), (test,), issue)
+
+
+def _reason(name: str, here: str, tests: tuple[str, ...] = (_REASONS,), issue: int | None = None) -> Row:
+    return Row("Selection reasons", name, here, (_ROWS,), tests, issue)
+
+
+def _sample(name: str, here: str, place: str) -> Row:
+    return Row("Manifest sample", name, here, (f"{_MANIFEST}.{place}",), (_MANIFEST_TEST,))
+
+
+PACKET_ROWS: tuple[Row, ...] = (
+    _field(
+        "canonicalCallId",
+        "One stable ID; events that know only aliases wait until a link names it.",
+        "canonical_call_id",
+        _IDENTITY,
+    ),
+    _field("providerAliases", "Every alias any evidence named, by scheme.", "provider_aliases"),
+    _field(
+        "selectionReason", "The highest reason that holds; `otherReasons` lists the rest.", "selection_reason", _REASONS
+    ),
+    _field("agentVersion", "As call-ended states it.", "agent_version"),
+    _field(
+        "redactedTranscriptUri",
+        "A copy, named by its digest, of a transcript whose source states it as redacted.",
+        "redacted_transcript_uri",
+        _SEAL,
+        6,
+    ),
+    _field("audioUri", "A pointer to the recording where it lies; never a copy.", "audio_uri", _SEAL, 6),
+    _field("traceId", "As any evidence states it; it counts as an alias too.", "trace_id"),
+    _field("toolEvidence", "Each tool call in summary, with what was computed about it.", "tool_evidence", _FINDINGS),
+    _field("evaluationResult", "Score with rubric, versions and label.", "evaluation_result"),
+    _field("redactionState", "Stated, never assumed.", "redaction_state"),
+    _field("manifestHash", "SHA-256 over the manifest's stored bytes.", "manifest_hash", _VERIFY),
+    _field("reviewStatus", "Starts as queued; moving it comes with the review stage.", "review_status", _CONTRACT, 6),
+    _reason(
+        "customer_reported",
+        "A `call-reported` event names the call. Finding it by account and time comes later.",
+        issue=6,
+    ),
+    _reason(
+        "failed_tool_call",
+        "Findings: failed, timed out, invalid result, duplicated write. Wrong arguments come later.",
+        (_REASONS, _FINDINGS),
+        6,
+    ),
+    _reason(
+        "unsafe_or_noncompliant",
+        "The evaluation raises a policy flag, or an assertion about safety or disclosure fails.",
+    ),
+    _reason("regression_candidate", "A failing label, a failure label, or a failed assertion of high severity."),
+    _reason("low_confidence_turn", "Lowest speech or intent confidence below the policy's threshold."),
+    _reason("latency_or_silence", "Longest silence, slow answers or interruptions above the policy's thresholds."),
+    _reason("scheduled_sample", "Keyed hash below the stratum's rate; the rate stands in the packet.", (_SAMPLES,)),
+    _reason("executive_report_sample", "The same, at its own rate.", (_SAMPLES,)),
+    _sample("canonicalCallId", "Same name.", "canonical_call_id"),
+    _sample("selectionReason", "Same name.", "selection_reason"),
+    _sample("agentVersion", "Same name.", "agent_version"),
+    _sample("providerAliases.twilioCallSid", "Same name; any scheme.", "provider_aliases"),
+    _sample("providerAliases.livekitRoom", "Same name; any scheme.", "provider_aliases"),
+    _sample("providerAliases.traceId", "Same name; any scheme.", "provider_aliases"),
+    _sample(
+        "artifacts.redactedTranscriptUri",
+        "Same name, with digest, size, media type and redaction state.",
+        "artifacts.redacted_transcript_uri",
+    ),
+    _sample("artifacts.audioUri", "Same name; a pointer with its digest.", "artifacts.audio_uri"),
+    _sample("artifacts.toolEvidenceUri", "Same name.", "artifacts.tool_evidence_uri"),
+    _sample("artifacts.evaluationUri", "Same name.", "artifacts.evaluation_uri"),
+    _sample("redactionState", "Same name.", "redaction_state"),
+    _sample("review.owner", "From the policy row of the reason.", "review.owner"),
+    _sample("review.status", "As first assigned; later moves never touch a manifest.", "review.status"),
+    _sample("review.allowedOutcomes", "From the policy row of the reason.", "review.allowed_outcomes"),
+    Row("Manifest questions", "which call was exported", "Canonical ID and aliases.", (_MANIFEST,), (_MANIFEST_TEST,)),
+    Row(
+        "Manifest questions",
+        "why it was selected",
+        "Reason, other reasons, trigger, policy version and digest.",
+        (_MANIFEST,),
+        (_MANIFEST_TEST,),
+    ),
+    Row(
+        "Manifest questions",
+        "which artifacts were attached",
+        "URI, digest, size and media type of each.",
+        (_MANIFEST,),
+        (_MANIFEST_TEST,),
+    ),
+    Row(
+        "Manifest questions",
+        "whether it changed after review",
+        "`stream-app verify` on stored bytes; the previous version's hash. Signatures come later.",
+        ("stream_app.cli.verify:verify",),
+        (_VERIFY,),
+        6,
+    ),
+    Row(
+        "Rules",
+        "Export rule",
+        "What cannot be joined under one ID is parked, or refused with an alert; a packet names what it lacks.",
+        ("stream_app.core.identity:fold_park", "stream_app.core.requirements:missing_of"),
+        (_IDENTITY, _JOIN),
+    ),
+    Row(
+        "Rules",
+        "Manifest rule",
+        "The manifest answers the four questions below by itself, offline.",
+        (_MANIFEST,),
+        (_MANIFEST_TEST, _VERIFY),
+    ),
+    Row(
+        "Rules",
+        "Reviewer-safe export",
+        "No payloads behind intake; blocked bodies on a topic of their own; only redacted transcripts are copied.",
+        ("stream_app.core.evidence:reduce_event", _SEALER),
+        (_SUMMARY_TEST, _SEAL),
+        6,
+    ),
+)

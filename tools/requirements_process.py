@@ -1,0 +1,362 @@
+"""The only place for how a packet must come about and leave: rows of docs/requirements.md, pure data."""
+
+from __future__ import annotations
+
+from tools.requirements import Row
+
+_PACKET = "stream_app.core.packet:Packet"
+_MANIFEST = "stream_app.core.manifest:Manifest"
+_SEALER = "stream_app.pipeline.seal:Sealer"
+_CONTRACT = "tests/pipeline/test_seal.py"
+_SEAL = "tests/pipeline/test_seal.py"
+_MANIFEST_TEST = "tests/core/test_manifest.py"
+_GATES = "tests/core/gates/test_contract.py"
+_IDENTITY = "tests/core/test_identity.py"
+_JOIN = "tests/core/test_join.py"
+_REASONS = "tests/core/selection/test_reasons.py"
+_FINDINGS = "tests/core/test_tool_findings.py"
+_SAMPLES = "tests/core/selection/test_samples.py"
+_VERIFY = "tests/cli/test_verify.py"
+_ROWS = "stream_app.core.selection.reasons:reasons_of"
+_SUMMARY = "stream_app.core.summaries:summarise"
+_SUMMARY_TEST = "tests/core/test_summaries.py"
+
+PROCESS_ROWS: tuple[Row, ...] = (
+    Row(
+        "Source systems",
+        "Telephony provider",
+        "Identity, times, disconnect reason and line quality in `call-ended`. Adapters for payloads come later.",
+        ("stream_app.core.events:CallEnded.disconnect_reason", "stream_app.core.events:CallQuality"),
+        ("tests/core/test_events.py",),
+        5,
+    ),
+    Row(
+        "Source systems",
+        "Voice agent platform",
+        "Transcript, recording, log and capture by reference (`call-ended`, `artifact-ready`); measures.",
+        ("stream_app.core.events:ArtifactReady", "stream_app.core.events:Measures"),
+        ("tests/core/test_events.py",),
+        5,
+    ),
+    Row(
+        "Source systems",
+        "Media runtime",
+        "Room and egress IDs are aliases; recordings come as `artifact-ready`.",
+        ("stream_app.core.identities:PRECEDENCE",),
+        ("tests/core/test_identities.py",),
+        5,
+    ),
+    Row(
+        "Source systems",
+        "Evaluation system",
+        "`evaluation-completed` with rubric, score, assertions, versions and failure label.",
+        ("stream_app.core.events:EvaluationCompleted",),
+        ("tests/core/test_events.py",),
+        5,
+    ),
+    Row(
+        "Source systems",
+        "Tool/backend logs",
+        "`tool-call` with status, retries and side-effect proof; payloads become summaries at the door.",
+        ("stream_app.core.events:ToolCall", _SUMMARY),
+        ("tests/core/test_events.py", _SUMMARY_TEST),
+        5,
+    ),
+    Row(
+        "Source systems",
+        "Object storage",
+        "Artifacts named by digest, manifests written once.",
+        ("stream_app.sinks.s3:S3ObjectStore.put_once",),
+        ("tests/sinks/test_s3.py",),
+        6,
+    ),
+    Row(
+        "Steps",
+        "Select calls",
+        "Reasons from evidence by policy rows; without a reason nothing leaves.",
+        (_ROWS,),
+        (_REASONS, _JOIN),
+    ),
+    Row(
+        "Steps",
+        "Resolve identity",
+        "Aliases are linked to one canonical ID; a second claim on an alias is refused with an alert.",
+        ("stream_app.core.identity:fold_link",),
+        (_IDENTITY,),
+        5,
+    ),
+    Row(
+        "Steps",
+        "Fetch transcript",
+        "Fetched from allowed buckets, checked, copied only when stated as redacted.",
+        (_SEALER,),
+        (_SEAL,),
+        6,
+    ),
+    Row(
+        "Steps",
+        "Fetch audio pointer",
+        "The URI stays where it is; digest and size are taken by streaming.",
+        (_SEALER,),
+        (_SEAL,),
+        6,
+    ),
+    Row(
+        "Steps",
+        "Fetch traces",
+        "`trace-completed` brings the trace ID and key spans in summary; engineering reasons require it.",
+        ("stream_app.core.events:TraceCompleted",),
+        (_SEAL,),
+        6,
+    ),
+    Row(
+        "Steps",
+        "Fetch tool evidence",
+        "Tool calls in summary, written as one artifact.",
+        ("stream_app.core.packet:ToolEvidence",),
+        (_SEAL,),
+        6,
+    ),
+    Row(
+        "Steps",
+        "Attach evaluation",
+        "Score, rubric, labels and versions, written as one artifact.",
+        ("stream_app.core.packet:EvaluationResult",),
+        (_SEAL,),
+    ),
+    Row(
+        "Steps",
+        "Write manifest",
+        "Canonical bytes, conditional put; what is there is never overwritten.",
+        (_MANIFEST, _SEALER),
+        (_MANIFEST_TEST, _SEAL),
+    ),
+    Row(
+        "Steps",
+        "Queue review",
+        "Owner, due time and outcomes stand in the packet. The review stage and its tasks come later.",
+        ("stream_app.core.packet:Review",),
+        (_CONTRACT,),
+        6,
+    ),
+    Row(
+        "Export levels",
+        "aggregate_only",
+        "A level that rows of the policy may name; the report that makes it comes later.",
+        (),
+        (),
+        6,
+    ),
+    Row(
+        "Export levels",
+        "redacted_packet",
+        "The default of every policy row.",
+        ("stream_app.core.packet:Packet.export_level",),
+        (_CONTRACT,),
+    ),
+    Row(
+        "Export levels",
+        "raw_restricted",
+        "Own bucket and topic exist; own credentials and generated access rules come later.",
+        (),
+        (),
+        6,
+    ),
+    Row(
+        "Quality gates",
+        "Identity",
+        "Conflicting contents or claims block.",
+        ("stream_app.core.gates.identity:check",),
+        (_GATES,),
+    ),
+    Row(
+        "Quality gates",
+        "Transcript",
+        "Present, stated as redacted, with ordered speaker turns.",
+        ("stream_app.core.gates.transcript:check",),
+        (_GATES,),
+    ),
+    Row(
+        "Quality gates",
+        "Audio",
+        "Pointer opens; digest, channels and duration agree with what was stated.",
+        ("stream_app.core.gates.audio:check",),
+        (_GATES,),
+        6,
+    ),
+    Row(
+        "Quality gates",
+        "Trace",
+        "Trace ID and key spans where the reason needs them.",
+        ("stream_app.core.gates.trace:check",),
+        (_GATES,),
+        6,
+    ),
+    Row(
+        "Quality gates",
+        "Tool evidence",
+        "Each call has summaries, latency and retries. Claims of the transcript are compared later.",
+        ("stream_app.core.gates.tool_evidence:check",),
+        (_GATES,),
+        6,
+    ),
+    Row(
+        "Quality gates",
+        "Evaluation",
+        "A score has its rubric, versions and label.",
+        ("stream_app.core.gates.evaluation:check",),
+        (_GATES,),
+    ),
+    Row(
+        "Quality gates",
+        "Manifest",
+        "Every artifact has a digest and a place.",
+        ("stream_app.core.gates.manifest:check",),
+        (_GATES,),
+    ),
+    Row(
+        "Quality gates",
+        "Review",
+        "Owner, due time and outcomes are set.",
+        ("stream_app.core.gates.review:check",),
+        (_GATES,),
+    ),
+    Row(
+        "What not to export",
+        "full raw provider logs",
+        "Logs stay references; nothing copies them.",
+        ("stream_app.core.evidence:kind_of",),
+        (_SEAL,),
+        5,
+    ),
+    Row(
+        "What not to export",
+        "secrets and credentials",
+        "Tool payloads become keys and types at the door. Scanning transcripts for secrets comes later.",
+        (_SUMMARY,),
+        (_SUMMARY_TEST,),
+        6,
+    ),
+    Row(
+        "What not to export",
+        "unredacted personal data",
+        "Only transcripts stated as redacted are copied. Our own redaction and leak gate come later.",
+        (_SEALER,),
+        (_SEAL,),
+        6,
+    ),
+    Row(
+        "What not to export",
+        "every trace span",
+        "Key spans in summary, at most 256.",
+        ("stream_app.core.events:KeySpan",),
+        ("tests/core/test_events.py",),
+    ),
+    Row(
+        "What not to export",
+        "every call of a busy day",
+        "A call without a reason is dormant; nothing of it leaves.",
+        ("stream_app.core.judgement:judge",),
+        (_JOIN,),
+    ),
+    Row(
+        "What not to export",
+        "prompts and hidden instructions",
+        "No event has a place for them; unknown fields are dropped.",
+        ("stream_app.core.model:Model",),
+        ("tests/core/test_events.py",),
+        5,
+    ),
+    Row(
+        "What not to export",
+        "identifiers in metric labels",
+        "Labels have closed value sets; anything else is refused.",
+        ("stream_app.telemetry.catalogue:Label",),
+        ("tests/telemetry/test_recorders.py",),
+    ),
+    Row("Uses", "review only what needs attention", "Reasons and rates, not volume.", (_ROWS,), (_REASONS, _SAMPLES)),
+    Row(
+        "Uses",
+        "evaluation beside transcript, audio, trace and tools",
+        "One packet holds them under one ID.",
+        (_PACKET,),
+        (_CONTRACT,),
+    ),
+    Row(
+        "Uses",
+        "packets preserved for audits",
+        "Manifests written once, hashed, checkable offline.",
+        (_MANIFEST,),
+        (_VERIFY,),
+    ),
+    Row(
+        "Uses",
+        "failure clusters become tests",
+        "The trigger `failure_cluster` selects; writing the fixture comes later.",
+        (_ROWS,),
+        (_REASONS,),
+        6,
+    ),
+    Row(
+        "Uses",
+        "decision-ready packets",
+        "Gates and findings stand in the packet. The page to read it comes later.",
+        ("stream_app.core.gates:GATES",),
+        (_GATES,),
+        6,
+    ),
+    Row(
+        "Hand-off checklist",
+        "one canonical ID and aliases",
+        "Packet and manifest hold both.",
+        (f"{_PACKET}.provider_aliases",),
+        (_CONTRACT,),
+    ),
+    Row(
+        "Hand-off checklist", "selection reason and owner", "From the policy row.", (f"{_PACKET}.review",), (_CONTRACT,)
+    ),
+    Row(
+        "Hand-off checklist",
+        "transcript redaction state explicit",
+        "Unknown counts as not redacted.",
+        (f"{_PACKET}.redaction_state",),
+        (_SEAL,),
+    ),
+    Row("Hand-off checklist", "audio a controlled pointer", "Never copied.", (f"{_PACKET}.audio_uri",), (_SEAL,)),
+    Row(
+        "Hand-off checklist",
+        "trace for engineering packets",
+        "Policy rows for engineering require the trace.",
+        ("stream_app.core.selection:required_kinds",),
+        (_REASONS,),
+    ),
+    Row(
+        "Hand-off checklist",
+        "tool-call summaries",
+        "Request, result, latency, retries, proof.",
+        ("stream_app.core.packet:ToolEvidence.side_effect_proof",),
+        (_FINDINGS,),
+    ),
+    Row(
+        "Hand-off checklist",
+        "evaluation result readable",
+        "Rubric, score, evaluator version, failure label.",
+        ("stream_app.core.gates.evaluation:check",),
+        (_GATES,),
+    ),
+    Row("Hand-off checklist", "manifest hash immutable", "Written once per version.", (_SEALER,), (_SEAL,)),
+    Row(
+        "Hand-off checklist",
+        "review outcomes",
+        "All four allowed outcomes, from the policy.",
+        ("stream_app.core.policy:Outcome",),
+        (_CONTRACT,),
+    ),
+    Row(
+        "Hand-off checklist",
+        "retention class",
+        "From the policy row; in packet and manifest.",
+        (f"{_PACKET}.retention_class",),
+        (_CONTRACT,),
+    ),
+)
