@@ -55,6 +55,13 @@ class Marked:
     keys: dict[Path, Mark] = field(default_factory=dict)
     mistakes: list[Mistake] = field(default_factory=list)
 
+    def mark(self, path: Path) -> Mark:
+        """Where to look for this part: at a value itself, but at the key of a whole list or mapping."""
+        value = self.value
+        for part in path:
+            value = value[part]
+        return self.keys.get(path, self.values[path]) if isinstance(value, list | dict) else self.values[path]
+
 
 class _Unreadable(Exception):
     def __init__(self, mark: Mark, message: str) -> None:

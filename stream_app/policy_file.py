@@ -104,28 +104,28 @@ def _mistakes(error: ValidationError, marked: Marked) -> Iterator[Mistake]:
         if isinstance(problems := context.get("error"), PolicyProblems):
             for inner, text in problems.problems:
                 inside = _place((*place, *inner), marked.value)
-                yield Mistake(marked.values[inside], inside, text)
+                yield Mistake(marked.mark(inside), inside, text)
         elif kind == "missing":
-            yield Mistake(marked.values[place], place, f"{loc[-1]} is missing")
+            yield Mistake(marked.mark(place), place, f"{loc[-1]} is missing")
         elif kind == "extra_forbidden":
             yield Mistake(marked.keys[place], place, f"unknown key{_hint(str(loc[-1]), _allowed(loc[:-1]))}")
         elif kind == "literal_error":
             known = str(context["expected"]).replace(" or ", ", ").replace("'", "").split(", ")
-            mark = marked.keys[place] if loc[-1] == "[key]" else marked.values[place]
+            mark = marked.keys[place] if loc[-1] == "[key]" else marked.mark(place)
             yield Mistake(mark, place, f"{_shown(detail['input'])} is not known here{_hint(detail['input'], known)}")
         elif kind == "too_short":
             # Also said of a list whose entries are wrong; then those are what there is to mend.
             if not any(other["loc"][: len(loc)] == loc for other in details if other is not detail):
-                yield Mistake(marked.values[place], place, "must not be empty")
+                yield Mistake(marked.mark(place), place, "must not be empty")
         elif kind == "string_pattern_mismatch":
-            yield Mistake(marked.values[place], place, "must be lower-case letters, digits and underscores")
+            yield Mistake(marked.mark(place), place, "must be lower-case letters, digits and underscores")
         elif kind in _WANTED:
             # The members of a union complain one by one; the author gets one sentence.
             wanted.setdefault(place, []).append(_WANTED[kind])
         else:
-            yield Mistake(marked.values[place], place, _plain(detail["msg"]))
+            yield Mistake(marked.mark(place), place, _plain(detail["msg"]))
     for place, nouns in wanted.items():
-        yield Mistake(marked.values[place], place, f"must be {' or '.join(dict.fromkeys(nouns))}")
+        yield Mistake(marked.mark(place), place, f"must be {' or '.join(dict.fromkeys(nouns))}")
 
 
 def _place(loc: Iterable[str | int], value: Any) -> Place:
