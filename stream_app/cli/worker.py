@@ -58,7 +58,7 @@ def stage(name: StageName) -> None:
     settings = Settings()
     recording = telemetry.start(settings, name)
     try:
-        sys.exit(run_stage(settings, app.binding_of(name, settings, recording)))
+        sys.exit(run_stage(settings, app.binding_of(name, settings, recording), recording.recorder))
     finally:
         recording.shutdown()
 

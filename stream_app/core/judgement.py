@@ -49,6 +49,8 @@ class Outcome:
     disposition: Disposition | None = None
     due: int | None = None
     """When this call must be looked at again, ms of the join's time."""
+    open_since: int | None = None
+    """The call's end (or what stands for it), ms, while its deadline lies ahead and evidence is still awaited."""
 
 
 @dataclass(frozen=True)
@@ -118,7 +120,14 @@ def judge(state: CallState, view: View) -> Outcome:
     state, raised = alerts.raise_due(state, standing, view.now)
     if _expired(standing, view):
         return Outcome(None, orders, (*raised, *alerts.resolve_all(state, standing, view.now)))
-    return Outcome(state, orders, tuple(raised), due=_next_due(state, standing, view))
+    waits = not standing.settled and not state.deadline_passed and not state.orphan_passed
+    return Outcome(
+        state,
+        orders,
+        tuple(raised),
+        due=_next_due(state, standing, view),
+        open_since=standing.anchor if waits else None,
+    )
 
 
 def next_due(state: CallState, view: View) -> int | None:

@@ -38,6 +38,8 @@ class JoinPartition:
         self._policies: dict[str, Policy] = {}
         self._active = default_policy
         self._wheel = DeadlineWheel()
+        self._open: dict[str, int] = {}
+        """Calls that wait for evidence -> their end, ms."""
         self._observe = observe
 
     def recover(self, rows: list[tuple[bytes, bytes]]) -> None:
@@ -65,13 +67,9 @@ class JoinPartition:
         """The join's time in this partition, ms."""
         return self._clock.now
 
-    def open_calls(self) -> int:
-        """Calls with a timer running."""
-        return len(self._wheel)
-
-    def oldest_due(self) -> int | None:
-        """Earliest due time, ms."""
-        return self._wheel.oldest()
+    def open_calls(self) -> tuple[int, int | None]:
+        """How many calls wait for evidence before their deadline, and the end of the oldest, ms."""
+        return len(self._open), min(self._open.values(), default=None)
 
     def handle(self, incoming: Incoming) -> Effects:
         """Fold one record of the `evidence` topic."""
@@ -134,6 +132,11 @@ class JoinPartition:
     def _effects(self, call_id: str, outcome: Outcome, before: CallState | None = None) -> Effects:
         key = call_id.encode()
         self._wheel.arm(call_id, outcome.due)
+        if outcome.disposition not in ("duplicate", "repeat"):  # Those judge nothing, so they say nothing new.
+            if outcome.open_since is None:
+                self._open.pop(call_id, None)
+            else:
+                self._open[call_id] = outcome.open_since
         sends = [Outgoing(SEAL_ORDERS.name, key, order.to_bytes()) for order in outcome.orders]
         sends += [Outgoing(JOIN_ALERTS.name, key, alert.to_bytes()) for alert in outcome.alerts]
         if outcome.state is None:

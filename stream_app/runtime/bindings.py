@@ -1,47 +1,51 @@
-"""The only place where stages are bound to topics, tables and lanes; STAGE_BINDINGS is what a worker can run."""
+"""The only place where stages are bound to topics, tables, lanes and instruments: one class a stage."""
 
 from __future__ import annotations
 
 import asyncio
+import time
+from types import TracebackType
+from typing import ClassVar, Protocol
 
+from stream_app import __version__
+from stream_app.core.packet import ProducedBy
 from stream_app.core.policy import Policy
 from stream_app.pipeline.identity import IdentityPartition
 from stream_app.pipeline.intake import Intake
 from stream_app.pipeline.join import JoinPartition
-from stream_app.pipeline.ports import Incoming
-from stream_app.runtime.host import AnyLane, Host
+from stream_app.pipeline.ports import Effects, Incoming, ObjectStore
+from stream_app.pipeline.seal import Sealer, due_at
+from stream_app.runtime import instruments
+from stream_app.runtime.concurrent_lane import ConcurrentLane
+from stream_app.runtime.host import AnyLane, Binding, Host
 from stream_app.runtime.intake_clock import IntakeClock
 from stream_app.runtime.lane import Lane
 from stream_app.runtime.tables import TablePartition
 from stream_app.settings import Settings, StageName
 from stream_app.telemetry import Telemetry
-from stream_app.topics import EVIDENCE, IDENTITY, INTAKE_TOPICS
+from stream_app.topics import EVIDENCE, IDENTITY, INTAKE_TOPICS, SEAL_ORDERS, SEAL_RETRY
 
 
-class IntakeBinding:
+class IntakeBinding(Binding):
     """Input topics -> `identity`, `evidence`, `dead-letters`; and the clock."""
 
-    stage: StageName = "intake"
-    topics = tuple(topic.name for topic in INTAKE_TOPICS)
-    table = None
+    stage: ClassVar[StageName] = "intake"
+    topics: ClassVar[tuple[str, ...]] = tuple(topic.name for topic in INTAKE_TOPICS)
+    table: ClassVar[str | None] = None
 
     def __init__(self, settings: Settings, telemetry: Telemetry) -> None:
-        self._intake = Intake(settings.max_event_bytes)
-        self._telemetry = telemetry
-        self._clock: IntakeClock | None = None
+        self._handle = instruments.instrumented(
+            "intake", telemetry, telemetry.spans.intake_accept, Intake(settings.max_event_bytes).handle
+        )
         self._task: asyncio.Task[None] | None = None
 
     async def start(self, host: Host) -> None:
         """Start telling the time."""
-        self._clock = IntakeClock(host)
-        self._task = asyncio.create_task(self._clock.run(), name="intake clock")
+        self._task = asyncio.create_task(IntakeClock(host).run(), name="intake clock")
 
     def open(self, host: Host, topic: str, partition: int, rows: TablePartition | None) -> AnyLane:
         """A lane that folds by the stateless intake."""
-        return Lane(f"{topic}/{partition}", self._intake.handle, host.publisher, rows, lambda _: None, host.fail)
-
-    def closed(self, topic: str, partition: int) -> None:
-        """Nothing is kept of a partition."""
+        return Lane(f"{topic}/{partition}", self._handle, host.publisher, rows, host.fail)
 
     async def stop(self) -> None:
         """Stop the clock."""
@@ -50,63 +54,137 @@ class IntakeBinding:
             await asyncio.gather(self._task, return_exceptions=True)
 
 
-class IdentityBinding:
+class IdentityBinding(Binding):
     """`identity` -> `evidence`, `identity`, alerts; rows by alias."""
 
-    stage: StageName = "identity"
-    topics = (IDENTITY.name,)
-    table = "identity"
+    stage: ClassVar[StageName] = "identity"
+    topics: ClassVar[tuple[str, ...]] = (IDENTITY.name,)
+    table: ClassVar[str | None] = "identity"
 
     def __init__(self, settings: Settings, telemetry: Telemetry, policy: Policy) -> None:
         self._settings = settings
         self._telemetry = telemetry
         self._policy = policy
-
-    async def start(self, host: Host) -> None:
-        """Nothing to start."""
+        self._partitions: dict[int, IdentityPartition] = {}
 
     def open(self, host: Host, topic: str, partition: int, rows: TablePartition | None) -> AnyLane:
         """A lane over the partition's aliases."""
         assert rows is not None
         stage = IdentityPartition(partition, self._settings.internal_partitions, rows, self._policy)
         stage.recover(rows.all())
-        return Lane(f"{topic}/{partition}", stage.handle, host.publisher, rows, lambda _: None, host.fail)
+        self._partitions[partition] = stage
+        handle = instruments.instrumented(
+            "identity", self._telemetry, self._telemetry.spans.identity_resolve, stage.handle
+        )
+        return Lane(f"{topic}/{partition}", handle, host.publisher, rows, host.fail)
 
     def closed(self, topic: str, partition: int) -> None:
-        """The partition's memory goes with its lane."""
+        """Its gauges are the next owner's."""
+        self._partitions.pop(partition, None)
+        self._telemetry.recorder.partition_released("identity", partition)
 
-    async def stop(self) -> None:
-        """Nothing to stop."""
+    def measure(self) -> None:
+        """Events that wait, by partition."""
+        for partition, stage in self._partitions.items():
+            self._telemetry.recorder.events_parked(partition, count=stage.parked())
 
 
-class JoinBinding:
+class JoinBinding(Binding):
     """`evidence` -> `seal-orders`, `join-alerts`; rows by call."""
 
-    stage: StageName = "join"
-    topics = (EVIDENCE.name,)
-    table = "join"
+    stage: ClassVar[StageName] = "join"
+    topics: ClassVar[tuple[str, ...]] = (EVIDENCE.name,)
+    table: ClassVar[str | None] = "join"
 
     def __init__(self, settings: Settings, telemetry: Telemetry, policy: Policy) -> None:
-        self._settings = settings
         self._telemetry = telemetry
         self._policy = policy
-
-    async def start(self, host: Host) -> None:
-        """Nothing to start."""
+        self._partitions: dict[int, JoinPartition] = {}
 
     def open(self, host: Host, topic: str, partition: int, rows: TablePartition | None) -> AnyLane:
         """A lane over the partition's calls."""
         assert rows is not None
-        stage = JoinPartition(partition, rows, self._policy)
+        observe = instruments.join_observer(self._telemetry.recorder)
+        stage = JoinPartition(partition, rows, self._policy, observe)
         stage.recover(rows.all())
-
-        def measure(_: Incoming) -> None:
-            return None
-
-        return Lane(f"{topic}/{partition}", stage.handle, host.publisher, rows, measure, host.fail)
+        self._partitions[partition] = stage
+        handle = instruments.instrumented("join", self._telemetry, self._telemetry.spans.join_fold, stage.handle)
+        return Lane(f"{topic}/{partition}", handle, host.publisher, rows, host.fail)
 
     def closed(self, topic: str, partition: int) -> None:
-        """The partition's memory goes with its lane."""
+        """Its gauges are the next owner's."""
+        self._partitions.pop(partition, None)
+        self._telemetry.recorder.partition_released("join", partition)
+
+    def measure(self) -> None:
+        """Open calls, the age of the oldest, and how far the clock stands back, by partition."""
+        now = time.time()
+        for partition, stage in self._partitions.items():
+            count, oldest = stage.open_calls()
+            age = 0.0 if oldest is None else max(0.0, now - oldest / 1000)
+            self._telemetry.recorder.joins_open(partition, count=count, oldest_s=age)
+            if stage.now is not None:
+                self._telemetry.recorder.clock_lag(partition, seconds=max(0.0, now - stage.now / 1000))
+
+
+class OwnedStore(ObjectStore, Protocol):
+    """An object store whose connection the stage opens and closes."""
+
+    async def __aenter__(self) -> ObjectStore: ...
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
+
+
+class SealBinding(Binding):
+    """`seal-orders`, `seal-retry` -> object storage, `packets`; no rows: the manifest's place is the memory."""
+
+    stage: ClassVar[StageName] = "seal"
+    topics: ClassVar[tuple[str, ...]] = (SEAL_ORDERS.name, SEAL_RETRY.name)
+    table: ClassVar[str | None] = None
+
+    def __init__(self, settings: Settings, telemetry: Telemetry, store: OwnedStore, policy: Policy) -> None:
+        self._telemetry = telemetry
+        self._store = store
+        self._limit = asyncio.Semaphore(settings.seal_concurrency)
+        self._sealer = Sealer(
+            store,
+            packet_bucket=settings.packet_bucket,
+            source_buckets=settings.source_buckets,
+            max_artifact_bytes=settings.max_artifact_bytes,
+            produced_by=ProducedBy(version=__version__, config_sha256=settings.config_sha256()),
+            seal_budget_ms=policy.timing.seal_budget,
+            now=lambda: time.time_ns() // 1_000_000,
+            observe=instruments.packet_observer(telemetry.recorder),
+        )
+
+    async def start(self, host: Host) -> None:
+        """Connect to the store."""
+        await self._store.__aenter__()
+
+    def open(self, host: Host, topic: str, partition: int, rows: TablePartition | None) -> AnyLane:
+        """A lane that seals several calls at a time."""
+        return ConcurrentLane(
+            f"{topic}/{partition}",
+            self._seal,
+            due_at if topic == SEAL_RETRY.name else None,
+            host.publisher,
+            self._limit,
+            host.fail,
+            lambda: self._telemetry.recorder.store_error("put", "unavailable"),
+        )
+
+    async def _seal(self, incoming: Incoming) -> Effects:
+        began = time.monotonic()
+        with self._telemetry.spans.seal_packet(instruments.traceparents(incoming)) as span:
+            effects = await self._sealer.handle(incoming)
+            headers = span.headers()
+        instruments.count(self._telemetry.recorder, "seal", effects)
+        retried = any(send.topic == SEAL_RETRY.name for send in effects.sends)
+        self._telemetry.recorder.sealed("retried" if retried else "stored", seconds=time.monotonic() - began)
+        return instruments.carried(effects, headers)
 
     async def stop(self) -> None:
-        """Nothing to stop."""
+        """Let go of the store."""
+        await self._store.__aexit__(None, None, None)

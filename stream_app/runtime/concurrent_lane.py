@@ -29,10 +29,9 @@ class ConcurrentLane:
         self,
         name: str,
         handle: Callable[[Incoming], Awaitable[Effects]],
-        due_at: Callable[[Incoming], int | None],
+        due_at: Callable[[Incoming], int] | None,
         writer: Writer,
         limit: asyncio.Semaphore,
-        on_done: Callable[[Incoming], None],
         fail: Callable[[str, BaseException], None],
         on_store_error: Callable[[], None],
     ) -> None:
@@ -41,7 +40,6 @@ class ConcurrentLane:
         self._due_at = due_at
         self._writer = writer
         self._limit = limit
-        self._on_done = on_done
         self._fail = fail
         self._on_store_error = on_store_error
         self._queue: deque[tuple[Incoming, asyncio.Task[None], Callable[[], None]]] = deque()
@@ -80,9 +78,8 @@ class ConcurrentLane:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _make(self, incoming: Incoming, before: asyncio.Task[None] | None) -> None:
-        due = self._due_at(incoming)
-        if due is not None:
-            await asyncio.sleep(max(0.0, due / 1000 - time.time()))
+        if self._due_at is not None:
+            await asyncio.sleep(max(0.0, self._due_at(incoming) / 1000 - time.time()))
         if before is not None:
             await asyncio.wait([before])
         pause = FIRST_PAUSE_S
@@ -112,7 +109,6 @@ class ConcurrentLane:
                     del self._last_of_call[incoming.key]
                 ack()
                 self.done_upto = incoming.offset + 1
-                self._on_done(incoming)
                 if len(self) < MAX_QUEUE:
                     self._room.set()
         except asyncio.CancelledError:

@@ -13,7 +13,7 @@ from stream_app.runtime.tables import STORE_OPTIONS
 from stream_app.runtime.transport import TrackingTransport
 from stream_app.settings import Settings, StageName
 
-QUIET_LOGGERS = ("aiokafka", "faust", "mode", "asyncio")
+QUIET_LOGGERS = ("aiokafka", "faust", "mode", "asyncio", "stream_app.runtime.transport")
 """Faust leaves these at DEBUG whatever its `-l` says; each record would build log records that nobody reads."""
 
 

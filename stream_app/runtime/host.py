@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 import faust
 
@@ -16,9 +17,11 @@ from stream_app.runtime.client import Publisher
 from stream_app.runtime.state_dir import take_slot
 from stream_app.runtime.tables import TablePartition
 from stream_app.settings import Settings, StageName
+from stream_app.telemetry import Recorder
 
 log = logging.getLogger(__name__)
 
+MEASURE_S = 2.0
 EXIT_FAILED = 70
 """The stage met something it cannot go on from; the supervisor starts it anew from what is durable."""
 
@@ -38,31 +41,40 @@ class AnyLane(Protocol):
         """Finish or give up what was begun."""
 
 
-class Binding(Protocol):
+class Binding(ABC):
     """A stage as the host runs it; `runtime.bindings` has one for each."""
 
-    stage: StageName
-    topics: tuple[str, ...]
-    table: str | None
+    stage: ClassVar[StageName]
+    topics: ClassVar[tuple[str, ...]]
+    table: ClassVar[str | None]
 
     async def start(self, host: Host) -> None:
         """Once, before any record."""
+        return
 
+    @abstractmethod
     def open(self, host: Host, topic: str, partition: int, rows: TablePartition | None) -> AnyLane:
         """A lane for a partition that was just assigned (and, with a table, recovered)."""
 
     def closed(self, topic: str, partition: int) -> None:
         """The partition is gone."""
+        return
+
+    def measure(self) -> None:
+        """Every few seconds: set the gauges."""
+        return
 
     async def stop(self) -> None:
         """Once, after the last lane was closed."""
+        return
 
 
 class Host:
     """Runs one stage as one Faust app. Lanes belong to a generation; records of an older one are never acknowledged."""
 
-    def __init__(self, settings: Settings, binding: Binding) -> None:
+    def __init__(self, settings: Settings, binding: Binding, recorder: Recorder) -> None:
         self.settings = settings
+        self._recorder = recorder
         self.binding = binding
         datadir, self._slot_lock = take_slot(settings.state_dir, settings.group(binding.stage))
         self.app, source, self._table = faust_app.build(settings, binding.stage, binding.topics, binding.table, datadir)
@@ -76,7 +88,7 @@ class Host:
             self._table.on_recover(self._on_recovered)
         else:
             self.app.on_partitions_assigned.connect(self._on_assigned)
-        self.app.task(self._start)
+        self.app.task(self._measure)
         self.app.agent(source, name=f"{binding.stage}-stage")(self._consume)
 
     def fail(self, where: str, error: BaseException) -> None:
@@ -85,8 +97,23 @@ class Host:
         logging.shutdown()
         os._exit(EXIT_FAILED)
 
-    async def _start(self) -> None:
-        faust_app.quiet_loggers()
+    async def _measure(self) -> None:
+        """Set the gauges every few seconds, from what is known without asking the broker."""
+        while True:
+            await asyncio.sleep(MEASURE_S)
+            ready = self._announced and not self.app.rebalancing
+            self._recorder.stage_up(self.binding.stage, up=ready)
+            if ready:
+                self._recorder.stage_lag(self.binding.stage, records=self._lag())
+                self.binding.measure()
+
+    def _lag(self) -> int:
+        lag = 0
+        for tp, lane in list(self.lanes.items()):
+            end = self.app.consumer.highwater(tp) if tp in self.app.consumer.assignment() else None
+            if end is not None and lane.done_upto is not None:
+                lag += max(0, end - lane.done_upto)
+        return lag
 
     async def open(self) -> None:
         """Connect the producer and start what the binding needs; before the Faust app starts."""
@@ -95,7 +122,7 @@ class Host:
 
     async def close(self) -> None:
         """After the Faust app has stopped."""
-        await self._close_lanes()
+        await self.close_lanes()
         await self.binding.stop()
         await self.publisher.__aexit__(None, None, None)
 
@@ -139,7 +166,7 @@ class Host:
     async def _on_recovered(self) -> None:
         """The table's partitions are as the changelog says; Faust swallows errors raised here, so we do not raise."""
         try:
-            await self._close_lanes()
+            await self.close_lanes()
             source = self.settings.topic(self.binding.topics[0])
             owned = sorted(tp.partition for tp in self.app.assignor.assigned_actives() if tp.topic == source)
             changelog = self._table.changelog_topic_name.removeprefix(self.settings.topic_prefix)
@@ -154,10 +181,11 @@ class Host:
             self.fail("recovery", error)
 
     async def _on_revoked(self, _sender: Any, *_args: Any, **_kwargs: Any) -> None:
-        await self._close_lanes()
+        await self.close_lanes()
         self.app.consumer.handed.clear()  # What comes next is counted from the committed offsets again.
 
-    async def _close_lanes(self) -> None:
+    async def close_lanes(self) -> None:
+        """Finish or give up what the lanes have begun, and let go of the partitions."""
         lanes, self.lanes = self.lanes, {}
         await asyncio.gather(*(lane.close(self.settings.drain_s) for lane in lanes.values()))
         for tp in lanes:

@@ -73,14 +73,12 @@ class Lane:
         handle: Callable[[Incoming], Effects],
         writer: Writer,
         rows: Rows | None,
-        on_done: Callable[[Incoming], None],
         fail: Callable[[str, BaseException], None],
     ) -> None:
         self.name = name
         self._handle = handle
         self._writer = writer
         self._rows = rows
-        self._on_done = on_done
         self._fail = fail
         self._arrived: deque[Entry] = deque()
         self._undone: deque[Entry] = deque()
@@ -168,6 +166,5 @@ class Lane:
             self._undone.popleft()
             entry.ack()
             self.done_upto = entry.incoming.offset + 1
-            self._on_done(entry.incoming)
         if len(self) < MAX_QUEUE:
             self._room.set()

@@ -9,11 +9,10 @@ import signal
 import sys
 import threading
 
-import faust
-
 from stream_app.runtime import faust_app
 from stream_app.runtime.host import Binding, Host
 from stream_app.settings import Settings
+from stream_app.telemetry import Recorder
 
 log = logging.getLogger(__name__)
 
@@ -21,7 +20,7 @@ EXTRA_STOP_S = 5.0
 """Beyond the drain: how long Faust may take to leave its group before we leave without it."""
 
 
-def run_stage(settings: Settings, binding: Binding) -> int:
+def run_stage(settings: Settings, binding: Binding, recorder: Recorder) -> int:
     """Run until SIGTERM or SIGINT; returns the exit code. A failed stage exits by itself with 70."""
     logging.basicConfig(
         level=settings.log_level,
@@ -29,18 +28,16 @@ def run_stage(settings: Settings, binding: Binding) -> int:
         format=f"%(asctime)s %(levelname)s {binding.stage} %(name)s: %(message)s",
     )
     faust_app.quiet_loggers()
-    return asyncio.run(_run(settings, binding))
+    return asyncio.run(_run(settings, binding, recorder))
 
 
-async def _run(settings: Settings, binding: Binding) -> int:
-    host = Host(settings, binding)
+async def _run(settings: Settings, binding: Binding, recorder: Recorder) -> int:
+    host = Host(settings, binding, recorder)
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, _stop, stopping, settings.drain_s + EXTRA_STOP_S)
     await host.open()
-    worker = faust.Worker(host.app, loop=loop, quiet=True, loglevel=logging.WARNING, redirect_stdouts=False)
-    worker.spinner = None
     app = host.app
     app.in_worker = True
     app.finalize()
@@ -51,7 +48,7 @@ async def _run(settings: Settings, binding: Binding) -> int:
     crashed = not stopping.is_set()
     if crashed:
         host.fail("faust", RuntimeError(f"the Faust app ended by itself: {app.crash_reason!r}"))
-    await host._close_lanes()
+    await host.close_lanes()
     await app.stop()
     await host.close()
     return 0

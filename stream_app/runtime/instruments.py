@@ -1,0 +1,109 @@
+"""The only place where what a stage did becomes metrics, spans and trace headers on what it sends."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import replace
+
+from stream_app.core.evidence import EventRecord
+from stream_app.core.judgement import Outcome
+from stream_app.core.orders import SealOrder
+from stream_app.core.packet import Packet
+from stream_app.core.wire import WireError, read_json
+from stream_app.pipeline.ports import Effects, Headers, Incoming, Outgoing
+from stream_app.settings import StageName
+from stream_app.telemetry import Recorder, Telemetry
+from stream_app.telemetry.catalogue import UNKNOWN_TYPE
+from stream_app.telemetry.spans import OpenSpan
+from stream_app.topics import DEAD_LETTERS, INTAKE_TOPICS, JOIN_ALERTS, SEAL_ORDERS
+
+_TYPES = {topic.name for topic in INTAKE_TOPICS}
+
+OpensSpan = Callable[[Headers], AbstractContextManager[OpenSpan]]
+
+
+def instrumented(
+    stage: StageName, telemetry: Telemetry, opens: OpensSpan, handle: Callable[[Incoming], Effects]
+) -> Callable[[Incoming], Effects]:
+    """`handle` with a span around it, its outcome counted, and its records carrying the trace on."""
+
+    def handled(incoming: Incoming) -> Effects:
+        with opens(incoming.headers) as span:
+            effects = handle(incoming)
+            headers = span.headers()
+        count(telemetry.recorder, stage, effects)
+        return carried(effects, headers)
+
+    return handled
+
+
+def carried(effects: Effects, headers: Headers) -> Effects:
+    """The same effects; every record without trace context gets this one."""
+    if not headers or not effects.sends:
+        return effects
+    return replace(
+        effects,
+        sends=tuple(
+            send if any(name == "traceparent" for name, _ in send.headers) else _with(send, headers)
+            for send in effects.sends
+        ),
+    )
+
+
+def _with(send: Outgoing, headers: Headers) -> Outgoing:
+    return replace(send, headers=send.headers + headers)
+
+
+def count(recorder: Recorder, stage: StageName, effects: Effects) -> None:
+    """Count dead letters, alerts and orders from the records that say so: what is counted is what is sent."""
+    for send in effects.sends:
+        if send.topic == DEAD_LETTERS.name:
+            letter = read_json(send.value or b"{}")
+            recorder.dead_letter(stage, letter["reason"])
+            topic = letter["position"]["topic"]
+            recorder.event(topic if topic in _TYPES else UNKNOWN_TYPE, "dead_letter")
+        elif send.topic == JOIN_ALERTS.name:
+            alert = read_json(send.value or b"{}")
+            recorder.join_alert(alert["kind"], alert["state"])
+        elif send.topic == SEAL_ORDERS.name:
+            recorder.seal_ordered(read_json(send.value or b"{}")["completedBy"])
+
+
+def join_observer(recorder: Recorder) -> Callable[[Outcome, EventRecord | None], None]:
+    """Counts how each event ended in the join, and how late deadlines fired against this machine's clock."""
+
+    def observe(outcome: Outcome, record: EventRecord | None) -> None:
+        if record is not None and outcome.disposition is not None and outcome.disposition != "repeat":
+            recorder.event(record.event["type"], outcome.disposition)
+        for order in outcome.orders:
+            if record is None and order.completed_by in ("deadline", "reason_deadline", "orphan_deadline"):
+                recorder.deadline_fired(overshoot_s=max(0.0, time.time() - order.decided_at / 1000))
+
+    return observe
+
+
+def packet_observer(recorder: Recorder) -> Callable[[Packet, SealOrder], None]:
+    """Counts packets, what they lack, and the time since their last evidence reached the broker."""
+
+    def observe(packet: Packet, order: SealOrder) -> None:
+        last = max(item.received_at for item in order.items)
+        recorder.packet_published(
+            status=packet.status,
+            reason=packet.selection_reason,
+            latency_s=max(0.0, time.time() - last / 1000),
+            missing=[(gap.kind, gap.reason) for gap in packet.missing],
+        )
+
+    return observe
+
+
+def traceparents(incoming: Incoming) -> list[str]:
+    """Trace contexts of all evidence in a seal order, or the retry that carries it: what the packet links to."""
+    try:
+        document = read_json(incoming.value or b"{}")
+        order = document.get("order", document)
+        return [item["traceparent"] for item in order["items"] if item.get("traceparent")]
+    except (WireError, KeyError, TypeError, AttributeError):
+        return []  # Not an order: the sealer says so with a dead letter.
