@@ -28,7 +28,6 @@ PARTS = ("kafka", "s3")
 _LOGS = {"kafka": Path("kafka/broker.log"), "s3": Path("s3/weed.log")}
 # SeaweedFS keeps its data through SIGKILL and needs four seconds for SIGTERM; the broker would have to replay its log.
 _GRACE_SECONDS = {"kafka": 15.0, "s3": 0.0}
-_START_TIMEOUT_SECONDS = 90.0
 _PORT_ATTEMPTS = 3
 _PORT_LOST = re.compile(r"address already in use|BindException|is not available|port .* in use", re.IGNORECASE)
 
@@ -67,6 +66,7 @@ class Stack:
         probe_s3: Probe = probes.s3,
         cache: Path | None = None,
         minimum_free_bytes: int = MINIMUM_FREE_BYTES,
+        ready_within_seconds: float = 90.0,
     ) -> None:
         self.directory = StateDirectory(root)
         self.root = self.directory.root
@@ -74,6 +74,7 @@ class Stack:
         self._probes: Mapping[str, Probe] = {"kafka": probe_kafka, "s3": probe_s3}
         self._cache = cache
         self._minimum_free_bytes = minimum_free_bytes
+        self._ready_within = ready_within_seconds
         self._cancel = threading.Event()
         self._saving = threading.Lock()
 
@@ -242,7 +243,7 @@ class Stack:
             )
 
     def _await_ready(self, name: str, process: Process, state: dict[str, PartState], report: Report) -> None:
-        until = time.monotonic() + _START_TIMEOUT_SECONDS
+        until = time.monotonic() + self._ready_within
         serving = state[name].ports["broker" if name == "kafka" else "s3"]
         why: Exception | None = None
         while time.monotonic() < until:
@@ -261,7 +262,7 @@ class Stack:
             return
         reason = f" ({_brief(why)})" if why else ""
         raise PartDiedError(
-            name, f"did not answer within {_START_TIMEOUT_SECONDS:.0f} s{reason}", self.log(name), self._tail(name)
+            name, f"did not answer within {self._ready_within:.0f} s{reason}", self.log(name), self._tail(name)
         )
 
     def _endpoints(self, state: dict[str, PartState]) -> Endpoints:
@@ -270,11 +271,16 @@ class Stack:
         return self.directory.endpoints(known | {name: part for name, part in state.items() if part.ports})
 
     def _confirm(self, name: str, state: dict[str, PartState], report: Report) -> None:
-        status = self._status_of(name, state)
-        if not status.healthy:
+        """A part that ran before: healthy, or soon so (the `up` that started it may have been killed half-way)."""
+        process = state[name].process
+        assert process is not None
+        try:
+            self._await_ready(
+                name, process, state, lambda part, doing, ready: report(part, f"already up, {doing}", ready)
+            )
+        except PartDiedError as error:
             self._cancel.set()
-            raise StackError(f"{name}: {status.detail} ({status.log}). `stream-app dev down` and `up` starts it afresh")
-        report(name, f"already up (pid {status.pid}), a round trip took {status.round_trip_ms:.0f} ms", True)
+            raise StackError(f"{error}\n`stream-app dev down`, then `up`, starts it afresh") from error
 
     def _stop_parts(
         self, state: dict[str, PartState], names: list[str] | tuple[str, ...], report: Report = lambda *_: None

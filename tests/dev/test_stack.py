@@ -237,13 +237,29 @@ def test_a_part_that_runs_without_answering_is_not_called_up(root: Path, stage: 
     def refuse(_: Endpoints) -> float:
         raise ConnectionError("no answer")
 
-    deaf = Stack(root, minimum_free_bytes=0, probe_kafka=refuse, probe_s3=refuse)
+    deaf = Stack(root, minimum_free_bytes=0, probe_kafka=refuse, probe_s3=refuse, ready_within_seconds=0.5)
     assert [part.healthy for part in deaf.status()] == [False, False]
     assert "no answer" in deaf.status()[0].detail
-    with pytest.raises(StackError, match="round trip failed"):
+    with pytest.raises(StackError, match=r"did not answer within [^$]*no answer[^$]*`stream-app dev down`"):
         deaf.up()
     assert stage.ports["kafka"], "and it was left running"
     assert stack.is_running()
+
+
+@pytest.mark.usefixtures("stage")
+def test_a_part_that_is_still_starting_is_waited_for(root: Path) -> None:
+    """As after a kill -9 of the `up` that started it."""
+    _stack(root).up()
+    asked = []
+
+    def slow(_: Endpoints) -> float:
+        asked.append(time.monotonic())
+        if len(asked) < 3:
+            raise ConnectionError("not yet")
+        return 1.0
+
+    Stack(root, minimum_free_bytes=0, probe_kafka=slow, probe_s3=lambda _: 1.0).up()
+    assert len(asked) == 3
 
 
 def _listening(pid: int) -> set[tuple[str, int]]:
