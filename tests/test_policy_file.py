@@ -9,7 +9,9 @@ import pytest
 import yaml
 
 from stream_app import policy_file
+from stream_app.core.conditions import FACTS, Fact
 from stream_app.core.policy import Policy
+from stream_app.core.wire import write_json
 from stream_app.policy_file import PolicyFileError, default_policy, default_text, dump, load, parse, schema
 
 TEXT = default_text()
@@ -179,6 +181,35 @@ def test_the_default_policy_has_a_comment_for_each_knob() -> None:
         assert lines[lines.index(f"  - reason: {row.reason}") - 1].startswith("  #")
 
 
+def test_the_page_explains_every_fact_and_every_operator() -> None:
+    page = (Path(__file__).resolve().parents[1] / "docs/policy.md").read_text("utf-8")
+    rows = page[page.index("<!-- facts") : page.index("<!-- /facts -->")].split("\n")[3:-1]
+    told = [tuple(cell.strip() for cell in row.strip("|").split("|")) for row in rows]
+    expected = [
+        (f"`{fact.name}`", {"texts": "list of texts"}.get(fact.type, fact.type), fact.meaning + _known(fact))
+        for fact in FACTS
+    ]
+    assert told == expected
+    for operator in ("is", "in", "above", "atLeast", "below", "atMost", "present: true"):
+        assert f"`{operator}`" in page
+    for name in default_policy().to_dict()["timing"]:
+        assert f"`{name}`" in page
+
+
+def _known(fact: Fact) -> str:
+    return ": " + ", ".join(f"`{value}`" for value in fact.values) if fact.values else ""
+
+
+def test_the_conditions_and_samples_on_the_page_are_valid() -> None:
+    page = (Path(__file__).resolve().parents[1] / "docs/policy.md").read_text("utf-8")
+    blocks = [yaml.safe_load(block.split("```")[0]) for block in page.split("```yaml\n")[1:]]
+    assert [sorted(block) for block in blocks] == [["when"], ["sample"]]
+    document = default_policy().to_dict()
+    for block in blocks:
+        document["reasons"][6].update(block)
+    assert parse(write_json(document)).reasons[6].sample is not None
+
+
 def test_load_reads_a_file_and_names_it(tmp_path: Path) -> None:
     good, bad = tmp_path / "good.yaml", tmp_path / "bad.yaml"
     good.write_text(TEXT, encoding="utf-8")
@@ -219,8 +250,8 @@ def test_the_schema_accepts_what_ships_and_refuses_what_is_wrong() -> None:
         wrong = Policy.from_dict(document).to_dict()
         node = wrong
         for part in path[:-1]:
-            node = node[part]  # type: ignore[index]
-        node[path[-1]] = value  # type: ignore[index]
+            node = node[part]
+        node[path[-1]] = value
         assert not validator.is_valid(wrong), path
 
 
