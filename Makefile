@@ -37,11 +37,11 @@ schemas: setup ## write schemas/ anew from the models
 docs: setup ## write the generated pages of docs/ anew
 	@$(RUN) tools.docs
 
-lock: ## resolve pyproject.toml anew into requirements.lock and deploy/docker/requirements.lock
-	@$(PYTHON) -m venv .dev/lock && .dev/lock/bin/python -m pip install --quiet uv
-	@.dev/lock/bin/uv pip compile --quiet --universal --generate-hashes --extra embedded --extra dev --python-version 3.11 \
+lock: setup ## resolve pyproject.toml anew into requirements.lock and deploy/docker/requirements.lock
+	@$(RUN) pip install --quiet --upgrade --target .dev/uv uv
+	@.dev/uv/bin/uv pip compile --quiet --universal --generate-hashes --extra embedded --extra dev --python-version 3.11 \
 		--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" -o requirements.lock pyproject.toml
-	@.dev/lock/bin/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 -c requirements.lock \
+	@.dev/uv/bin/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 -c requirements.lock \
 		--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" -o deploy/docker/requirements.lock \
 		pyproject.toml deploy/docker/build.in
 
