@@ -54,8 +54,8 @@ def decide(order: SealOrder, facts: Facts, gathered: Gathered, produced_by: Prod
     """The manifest of this version, whatever its status; a packet that gates block is sealed too."""
     missing = _missing(order.missing, gathered.absent)
     supersedes = _supersedes(order, gathered)
-    tools = tuple(_tool_evidence(facts))
-    evaluation = _evaluation(facts)
+    tools = tool_evidence_of(facts)
+    evaluation = evaluation_of(facts)
     gates = check_all(
         Subject(
             order=order,
@@ -151,9 +151,10 @@ def _supersedes(order: SealOrder, gathered: Gathered) -> SupersededVersion | Non
     )
 
 
-def _tool_evidence(facts: Facts) -> Iterable[ToolEvidence]:
-    for tool in facts.tools:
-        yield ToolEvidence(
+def tool_evidence_of(facts: Facts) -> tuple[ToolEvidence, ...]:
+    """The call's tool calls as the packet shows them."""
+    return tuple(
+        ToolEvidence(
             tool_call_id=tool.tool_call_id,
             occurrence=tool.occurrence,
             name=tool.name,
@@ -165,9 +166,12 @@ def _tool_evidence(facts: Facts) -> Iterable[ToolEvidence]:
             side_effect_proof=tool.side_effect_proof,
             findings=tool.findings,
         )
+        for tool in facts.tools
+    )
 
 
-def _evaluation(facts: Facts) -> EvaluationResult | None:
+def evaluation_of(facts: Facts) -> EvaluationResult | None:
+    """The evaluation that speaks for the call, as the packet shows it."""
     primary = facts.primary("evaluation")
     if primary is None:
         return None
