@@ -81,10 +81,10 @@ def test_a_correction_replaces_an_evaluation_and_another_evaluator_does_not() ->
     first = evaluation("e1", at=0, evaluationId="ev", label="task_failed", failureLabel="x", policyFlags=["leak"])
     corrected = evaluation("e2", at=1, evaluationId="ev", label="passed")
     other = evaluation("e3", at=2, evaluationId="other", label="passed")
-    assert facts_of("call-1", [first, other]).values["evaluationLabels"] == {"task_failed", "passed"}
-    assert facts_of("call-1", [first, other]).values["policyFlags"] == {"leak"}
+    assert facts_of("call-1", [first, other]).values["evaluationLabels"] == frozenset({"task_failed", "passed"})
+    assert facts_of("call-1", [first, other]).values["policyFlags"] == frozenset({"leak"})
     repaired = facts_of("call-1", [other, corrected, first])
-    assert repaired.values["evaluationLabels"] == {"passed"}
+    assert repaired.values["evaluationLabels"] == frozenset({"passed"})
     assert repaired.values["policyFlags"] == frozenset()
     assert repaired.primary("evaluation") == other
 

@@ -37,7 +37,7 @@ def failed(name: str, severity: str | None = None) -> Item:
     return evaluation(assertions=[{"name": name, "passed": False, "severity": severity}])
 
 
-WRITE = {"name": "refund", "arguments": {"order": 1}, "sideEffect": {"kind": "write"}}
+WRITE: dict[str, Any] = {"name": "refund", "arguments": {"order": 1}, "sideEffect": {"kind": "write"}}
 
 HITS: tuple[tuple[SelectionReason, tuple[Item, ...]], ...] = (
     ("customer_reported", (report(),)),
