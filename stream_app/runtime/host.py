@@ -93,7 +93,7 @@ class Host:
 
     def fail(self, where: str, error: BaseException) -> None:
         """End the process at once: what is not acknowledged comes again, in a fresh one."""
-        log.error("stage %s cannot go on (%s): %s: %s", self.binding.stage, where, type(error).__name__, error)
+        log.error("stage %s cannot go on (%s)", self.binding.stage, where, exc_info=error)
         logging.shutdown()
         os._exit(EXIT_FAILED)
 

@@ -48,7 +48,10 @@ class Supervisor:
         self._gave_up = False
 
     async def run(self) -> int:
-        """Until SIGTERM or SIGINT; 0 when stopped, 3 when a stage kept failing before it was ever ready."""
+        """Until SIGTERM or SIGINT; 0 when stopped, 3 when a stage kept failing and had never once been ready.
+
+        One that was ready before is started again for ever: a broker that is away comes back.
+        """
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stopping.set)
@@ -56,14 +59,15 @@ class Supervisor:
         return 3 if self._gave_up else 0
 
     async def _keep(self, stage: str) -> None:
-        pause, failures = FIRST_PAUSE_S, 0
+        pause, failures, ever_ready = FIRST_PAUSE_S, 0, False
         while not self._stopping.is_set():
             began = time.monotonic()
             ready, code = await self._run_once(stage)
             if self._stopping.is_set():
                 return
-            failures = 0 if ready else failures + 1
-            if self._give_up_after is not None and failures >= self._give_up_after:
+            ever_ready = ever_ready or ready
+            failures += 1
+            if not ever_ready and self._give_up_after is not None and failures >= self._give_up_after:
                 self._say(f"stage {stage} failed {failures} times before it was ready; giving up (see its log above)")
                 self._gave_up = True
                 self._stopping.set()

@@ -9,8 +9,11 @@ import signal
 import sys
 import threading
 
+from stream_app.pipeline.ports import StoreError
 from stream_app.runtime import faust_app
+from stream_app.runtime.client import KafkaUnavailable, TopicAbsent
 from stream_app.runtime.host import Binding, Host
+from stream_app.runtime.state_dir import StateDirError
 from stream_app.settings import Settings
 from stream_app.telemetry import Recorder
 
@@ -21,14 +24,18 @@ EXTRA_STOP_S = 5.0
 
 
 def run_stage(settings: Settings, binding: Binding, recorder: Recorder) -> int:
-    """Run until SIGTERM or SIGINT; returns the exit code. A failed stage exits by itself with 70."""
+    """Run until SIGTERM or SIGINT; returns the exit code: 0, or 3 without its surroundings. A failed stage exits 70."""
     logging.basicConfig(
         level=settings.log_level,
         stream=sys.stderr,
         format=f"%(asctime)s %(levelname)s {binding.stage} %(name)s: %(message)s",
     )
     faust_app.quiet_loggers()
-    return asyncio.run(_run(settings, binding, recorder))
+    try:
+        return asyncio.run(_run(settings, binding, recorder))
+    except (KafkaUnavailable, TopicAbsent, StoreError, StateDirError) as error:
+        log.error("%s", error)
+        return 3
 
 
 async def _run(settings: Settings, binding: Binding, recorder: Recorder) -> int:
