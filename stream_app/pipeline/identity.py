@@ -7,16 +7,16 @@ from pydantic import TypeAdapter, ValidationError
 from stream_app.core import identity
 from stream_app.core.alerts import RUNBOOKS
 from stream_app.core.clock import PartitionClock, advance
-from stream_app.core.dead_letters import DeadLetter, DeadLetterReason
 from stream_app.core.deadlines import DeadlineWheel
-from stream_app.core.evidence import ClockRecord, EventRecord, Position
+from stream_app.core.evidence import ClockRecord, EventRecord
 from stream_app.core.identities import HopDone, IdentityRecord, Link, Park
 from stream_app.core.identity import AliasState, Claim, Resolution
 from stream_app.core.orders import JoinAlert
 from stream_app.core.policy import Policy
 from stream_app.core.wire import WireError, read_json, write_json
+from stream_app.pipeline import outputs
 from stream_app.pipeline.ports import Effects, Incoming, Outgoing, State
-from stream_app.topics import DEAD_LETTERS, EVIDENCE, IDENTITY, JOIN_ALERTS
+from stream_app.topics import EVIDENCE, IDENTITY
 
 _ADAPTER: TypeAdapter[IdentityRecord] = TypeAdapter(IdentityRecord)
 
@@ -46,7 +46,9 @@ class IdentityPartition:
         try:
             record = _ADAPTER.validate_python(read_json(incoming.value or b""))
         except (WireError, ValidationError):
-            return Effects(sends=(_dead_letter(incoming, "invalid_internal", "not an identity record"),))
+            return Effects(
+                sends=(outputs.dead_letter(incoming, "identity", "invalid_internal", "not an identity record"),)
+            )
         match record:
             case ClockRecord():
                 return self._pass_on(record)
@@ -102,8 +104,9 @@ class IdentityPartition:
             if resolution.refused_event is not None:
                 event = resolution.refused_event
                 sends.append(
-                    _dead_letter(
+                    outputs.dead_letter(
                         incoming,
+                        "identity",
                         "identity_conflict",
                         f"{resolution.refused.alias} already names another call",
                         position=event.position,
@@ -147,7 +150,7 @@ def _orphan_alert(state: AliasState, at: int) -> Outgoing:
         runbook_url=RUNBOOKS["orphan"],
         detail=f"{len(state.parked)} events wait at an alias that nothing has linked to a call",
     )
-    return Outgoing(JOIN_ALERTS.name, state.alias.encode(), alert.to_bytes())
+    return outputs.alert(alert, "identity", state.alias)
 
 
 def _conflict_alert(claim: Claim, at: int) -> Outgoing:
@@ -161,26 +164,4 @@ def _conflict_alert(claim: Claim, at: int) -> Outgoing:
         runbook_url=RUNBOOKS["identity_conflict"],
         detail=f"{claim.alias} belongs to {claim.owner}; {claim.said_by} claims it for {claim.claimed_by}",
     )
-    return Outgoing(JOIN_ALERTS.name, claim.owner.encode(), alert.to_bytes())
-
-
-def _dead_letter(
-    incoming: Incoming,
-    reason: DeadLetterReason,
-    detail: str,
-    *,
-    position: Position | None = None,
-    received_at: int | None = None,
-    value: bytes | None = None,
-) -> Outgoing:
-    letter = DeadLetter.of(
-        reason=reason,
-        detail=detail,
-        stage="identity",
-        position=position or Position(topic=incoming.topic, partition=incoming.partition, offset=incoming.offset),
-        received_at=incoming.timestamp_ms if received_at is None else received_at,
-        key=incoming.key,
-        value=incoming.value if value is None else value,
-        headers=incoming.headers,
-    )
-    return Outgoing(DEAD_LETTERS.name, incoming.key, letter.to_bytes())
+    return outputs.alert(alert, "identity", claim.owner)

@@ -11,13 +11,14 @@ from typing import Any
 from pydantic import ValidationError
 
 from stream_app.core import cloud_events
-from stream_app.core.dead_letters import DeadLetter, DeadLetterReason
+from stream_app.core.dead_letters import DeadLetterReason
 from stream_app.core.events import EVENT_TYPES, CallReported, Event, SelectionRequested
-from stream_app.core.evidence import AcceptedEvent, Position, event_digest, reduce_event
+from stream_app.core.evidence import AcceptedEvent, event_digest, reduce_event
 from stream_app.core.identities import Link, Park, aliases_of, by_precedence
 from stream_app.core.wire import WireError
+from stream_app.pipeline import outputs
 from stream_app.pipeline.ports import Effects, Incoming, Outgoing
-from stream_app.topics import DEAD_LETTERS, EVIDENCE, IDENTITY
+from stream_app.topics import EVIDENCE, IDENTITY
 
 _MODELS: dict[str, type[Event]] = {model.TYPE: model for model in EVENT_TYPES}
 KNOWN_SCHEMA_VERSIONS = (1,)
@@ -44,7 +45,7 @@ class Intake:
             event = self._validate(record)
             return Effects(sends=tuple(_route(event, record)))
         except Refusal as refusal:
-            return Effects(sends=(_dead_letter(record, refusal.reason, refusal.detail),))
+            return Effects(sends=(outputs.dead_letter(record, "intake", refusal.reason, refusal.detail),))
 
     def _validate(self, record: Incoming) -> Event:
         # 1. Size, before anything looks inside.
@@ -112,7 +113,7 @@ def _route(event: Event, record: Incoming) -> list[Outgoing]:
             raise Refusal("account_lookup_unsupported", "an account reference alone does not name a call yet")
         raise Refusal("identity_missing", "neither canonicalCallId nor an alias nor a traceId")
     accepted = AcceptedEvent(
-        position=Position(topic=record.topic, partition=record.partition, offset=record.offset),
+        position=outputs.position_of(record),
         received_at=record.timestamp_ms,
         digest=event_digest(event),
         event=reduce_event(event),
@@ -144,17 +145,3 @@ def _traceparent(record: Incoming) -> str | None:
 
 def _identity(alias: str, model: Park | Link) -> Outgoing:
     return Outgoing(IDENTITY.name, alias.encode(), model.to_bytes())
-
-
-def _dead_letter(record: Incoming, reason: DeadLetterReason, detail: str) -> Outgoing:
-    letter = DeadLetter.of(
-        reason=reason,
-        detail=detail,
-        stage="intake",
-        position=Position(topic=record.topic, partition=record.partition, offset=record.offset),
-        received_at=record.timestamp_ms,
-        key=record.key,
-        value=record.value,
-        headers=record.headers,
-    )
-    return Outgoing(DEAD_LETTERS.name, record.key, letter.to_bytes())

@@ -9,14 +9,14 @@ from pydantic import TypeAdapter, ValidationError
 from stream_app.core import join
 from stream_app.core.calls import CallState
 from stream_app.core.clock import PartitionClock, advance
-from stream_app.core.dead_letters import DeadLetter
 from stream_app.core.deadlines import DeadlineWheel
-from stream_app.core.evidence import ClockRecord, EventRecord, EvidenceRecord, PolicyActivated, Position
+from stream_app.core.evidence import ClockRecord, EventRecord, EvidenceRecord, PolicyActivated
 from stream_app.core.judgement import Outcome, View
 from stream_app.core.policy import Policy
 from stream_app.core.wire import WireError, read_json, write_json
+from stream_app.pipeline import outputs
 from stream_app.pipeline.ports import Effects, Incoming, Outgoing, State
-from stream_app.topics import DEAD_LETTERS, JOIN_ALERTS, SEAL_ORDERS
+from stream_app.topics import SEAL_ORDERS
 
 _ADAPTER: TypeAdapter[EvidenceRecord] = TypeAdapter(EvidenceRecord)
 _CALL = b"call:"
@@ -76,7 +76,7 @@ class JoinPartition:
         try:
             record = _ADAPTER.validate_python(read_json(incoming.value or b""))
         except (WireError, ValidationError):
-            return Effects(sends=(_invalid(incoming),))
+            return Effects(sends=(outputs.dead_letter(incoming, "join", "invalid_internal", "not an evidence record"),))
         match record:
             case EventRecord():
                 outcome = join.fold_event(self._load(record.canonical_call_id), record, incoming.offset, self._view())
@@ -112,7 +112,7 @@ class JoinPartition:
         try:
             policy = Policy.from_dict(record.policy)
         except ValidationError:
-            return Effects(sends=(_invalid(incoming),))
+            return Effects(sends=(outputs.dead_letter(incoming, "join", "invalid_internal", "not an evidence record"),))
         self._policies[policy.sha256] = policy
         self._active = policy
         return Effects(
@@ -138,7 +138,7 @@ class JoinPartition:
             else:
                 self._open[call_id] = outcome.open_since
         sends = [Outgoing(SEAL_ORDERS.name, key, order.to_bytes()) for order in outcome.orders]
-        sends += [Outgoing(JOIN_ALERTS.name, key, alert.to_bytes()) for alert in outcome.alerts]
+        sends += [outputs.alert(alert, "join", call_id) for alert in outcome.alerts]
         if outcome.state is None:
             return Effects(tuple(sends), ((_CALL + key, None),))
         if before is not None and outcome.state == before:
@@ -151,17 +151,3 @@ def _merge(effects: list[Effects]) -> Effects:
         sends=tuple(send for effect in effects for send in effect.sends),
         rows=tuple(row for effect in effects for row in effect.rows),
     )
-
-
-def _invalid(incoming: Incoming) -> Outgoing:
-    letter = DeadLetter.of(
-        reason="invalid_internal",
-        detail="not an evidence record",
-        stage="join",
-        position=Position(topic=incoming.topic, partition=incoming.partition, offset=incoming.offset),
-        received_at=incoming.timestamp_ms,
-        key=incoming.key,
-        value=incoming.value,
-        headers=incoming.headers,
-    )
-    return Outgoing(DEAD_LETTERS.name, incoming.key, letter.to_bytes())

@@ -13,11 +13,8 @@ from typing import Literal, TypeVar
 
 from pydantic import ValidationError
 
-from stream_app.core import cloud_events
 from stream_app.core.artifacts import Artifact, Stored, made_artifacts, stored
 from stream_app.core.canonical import CanonicalError, hash_of
-from stream_app.core.dead_letters import DeadLetter, DeadLetterReason
-from stream_app.core.evidence import Position
 from stream_app.core.instants import day_of
 from stream_app.core.manifest import (
     MAX_MANIFEST_BYTES,
@@ -35,6 +32,7 @@ from stream_app.core.selection import facts_of
 from stream_app.core.sources import missing, sources_of
 from stream_app.core.transcripts import TranscriptReport, examine
 from stream_app.core.wire import WireError, read_json
+from stream_app.pipeline import outputs
 from stream_app.pipeline.ports import (
     Effects,
     Incoming,
@@ -46,7 +44,7 @@ from stream_app.pipeline.ports import (
     StoreUnavailable,
 )
 from stream_app.pipeline.source_reader import Failure, Found, read_source
-from stream_app.topics import DEAD_LETTERS, JOIN_ALERTS, PACKETS, PACKETS_RESTRICTED, SEAL_RETRY
+from stream_app.topics import PACKETS, PACKETS_RESTRICTED, SEAL_RETRY
 
 T = TypeVar("T")
 
@@ -94,7 +92,9 @@ class Sealer:
             retry, order = _read(record)
             digest = order_digest(order)
         except (WireError, ValidationError, CanonicalError) as error:
-            return Effects(sends=(_dead_letter(record, "invalid_internal", f"not a seal order: {_brief(error)}"),))
+            return Effects(
+                sends=(outputs.dead_letter(record, "seal", "invalid_internal", f"not a seal order: {_brief(error)}"),)
+            )
         # 2. Find its predecessor: where it lies, and its hash.
         before = await self._predecessor(order)
         # 3. Gather the sources.
@@ -121,7 +121,9 @@ class Sealer:
                 gathered = _with_previous(gathered, before[1])
             body = manifest_bytes(decide(order, facts, gathered, self._produced_by))
         except (CanonicalError, ValidationError) as error:
-            return Effects(sends=(_dead_letter(record, "invalid_internal", f"cannot be sealed: {_brief(error)}"),))
+            return Effects(
+                sends=(outputs.dead_letter(record, "seal", "invalid_internal", f"cannot be sealed: {_brief(error)}"),)
+            )
         # 6. Commit the manifest.
         uri = self._beside(before[0], order) if before is not None else self._uri(order, order.ended_at, order.version)
         existing = await self._commit(uri, body, order)
@@ -268,7 +270,7 @@ class Sealer:
         mine = {(item.position.topic, item.position.partition, item.position.offset) for item in order.items}
         if order.version == 1 and not used & mine:
             detail = "the call was sealed and forgotten before this evidence came; its version 1 stands"
-            return Effects(sends=(_dead_letter(record, "late", detail),))
+            return Effects(sends=(outputs.dead_letter(record, "seal", "late", detail),))
         return self._conflict(record, order, f"version {order.version} was sealed on another order")
 
     def _conflict(self, record: Incoming, order: SealOrder, detail: str) -> Effects:
@@ -284,8 +286,8 @@ class Sealer:
         )
         return Effects(
             sends=(
-                _dead_letter(record, "order_conflict", detail),
-                Outgoing(JOIN_ALERTS.name, order.canonical_call_id.encode(), alert.to_bytes()),
+                outputs.dead_letter(record, "seal", "order_conflict", detail),
+                outputs.alert(alert, "seal", order.canonical_call_id),
             )
         )
 
@@ -312,6 +314,10 @@ def _with_previous(gathered: Gathered, previous_hash: str) -> Gathered:
     return Gathered(gathered.absent, gathered.artifacts, gathered.transcript, gathered.recording, previous_hash)
 
 
+def _unusable(record: Incoming, detail: str) -> Effects:
+    return Effects(sends=(outputs.dead_letter(record, "seal", "invalid_internal", detail),))
+
+
 def _publish(packet: Packet) -> list[Outgoing]:
     """The packet on `packets`; where its content is not for everybody, a stub there and the body beside it."""
     if not is_restricted(packet):
@@ -323,29 +329,15 @@ def _publish(packet: Packet) -> list[Outgoing]:
 
 
 def _outgoing(topic: str, packet: Packet, event_id: str) -> Outgoing:
-    headers = cloud_events.headers(
-        type=cloud_events.event_type(topic),
-        source=f"{cloud_events.SOURCE}/seal",
-        id=event_id,
+    return outputs.public(
+        topic,
+        "seal",
+        key=packet.canonical_call_id.encode(),
+        value=packet_bytes(packet),
+        event_id=event_id,
         subject=packet.canonical_call_id,
         time_ms=packet.sealed_at,
-        schema=cloud_events.schema_uri(topic),
     )
-    return Outgoing(topic, packet.canonical_call_id.encode(), packet_bytes(packet), headers)
-
-
-def _dead_letter(record: Incoming, reason: DeadLetterReason, detail: str) -> Outgoing:
-    letter = DeadLetter.of(
-        reason=reason,
-        detail=detail,
-        stage="seal",
-        position=Position(topic=record.topic, partition=record.partition, offset=record.offset),
-        received_at=record.timestamp_ms,
-        key=record.key,
-        value=record.value,
-        headers=record.headers,
-    )
-    return Outgoing(DEAD_LETTERS.name, record.key, letter.to_bytes())
 
 
 def _brief(error: Exception) -> str:
