@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING
 
 from stream_app.core.calls import CallState, aliases_of_items, packet_order, stated_end
 from stream_app.core.orders import (
@@ -11,14 +11,11 @@ from stream_app.core.orders import (
     ReviewTerms,
     SealOrder,
     Selection,
-    SelectionReason,
     Supersedes,
 )
 
 if TYPE_CHECKING:
     from stream_app.core.judgement import Standing
-
-_STRENGTH: tuple[SelectionReason, ...] = get_args(SelectionReason)
 
 
 def order_of(
@@ -34,11 +31,13 @@ def order_of(
     aliases, further = aliases_of_items(items)
     latest = max(item.occurred_at for item in items)
     row = highest.row
+    # Statistics need the sample's probability also where a stronger reason stands before it.
+    sampled = next((hit for hit in standing.hits if hit.inclusion_probability is not None), None)
     return SealOrder(
         order_id=f"{state.call_id}/{state.version + 1}",
         canonical_call_id=state.call_id,
         version=state.version + 1,
-        supersedes=_supersedes(state, highest.row.reason),
+        supersedes=_supersedes(state, standing),
         completed_by=completed_by,
         decided_at=latest if due is None else max(latest, due),
         ended_at=_end(standing, due),
@@ -49,8 +48,8 @@ def order_of(
             other_reasons=tuple(hit.row.reason for hit in others),
             priority=row.priority,
             trigger=highest.trigger,
-            inclusion_probability=highest.inclusion_probability,
-            stratum=dict(highest.stratum) if highest.stratum else None,
+            inclusion_probability=sampled.inclusion_probability if sampled else None,
+            stratum=dict(sampled.stratum) if sampled and sampled.stratum else None,
         ),
         review=ReviewTerms(
             owner=row.owner,
@@ -75,12 +74,13 @@ def _end(standing: Standing, due: int | None) -> int:
     return standing.anchor if standing.anchor is not None else due or 0
 
 
-def _supersedes(state: CallState, reason: SelectionReason) -> Supersedes | None:
+def _supersedes(state: CallState, standing: Standing) -> Supersedes | None:
     if not state.version:
         return None
     if state.changed_by_conflict:
         return Supersedes(version=state.version, reason="conflict")
+    strength = [row.reason for row in standing.policy.reasons]
     before = state.ordered_reason
-    if before is not None and _STRENGTH.index(reason) < _STRENGTH.index(before):
+    if before is not None and strength.index(standing.hits[0].row.reason) < strength.index(before):
         return Supersedes(version=state.version, reason="higher_reason")
     return Supersedes(version=state.version, reason="late_evidence")

@@ -34,7 +34,7 @@ def is_present(kind: Kind, items: tuple[Item, ...], call: Item | None) -> bool:
         return bool(tool_count(items) >= expected)
     if kind in ("transcript", "recording"):
         return bool(call and kind in call.event) or any(
-            item.kind == kind and item.event["availability"] == "ready" for item in items
+            item.kind == kind and item.event["availability"] == "ready" and "reference" in item.event for item in items
         )
     return any(item.kind == kind for item in items)
 
