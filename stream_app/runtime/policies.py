@@ -1,0 +1,35 @@
+"""The only place that activates a policy: one record in every evidence partition, from which on it is in force."""
+
+from __future__ import annotations
+
+from stream_app.core.evidence import PolicyActivated
+from stream_app.core.policy import Policy
+from stream_app.core.wire import WireError, read_json
+from stream_app.pipeline.ports import Outgoing
+from stream_app.runtime.client import Publisher, read_topic
+from stream_app.settings import Settings
+from stream_app.topics import EVIDENCE
+
+
+async def active(settings: Settings) -> dict[int, str]:
+    """Partition -> SHA-256 of the newest policy record in it. Raises KafkaUnavailable, TopicAbsent."""
+    newest: dict[int, str] = {}
+    async for record in read_topic(settings, EVIDENCE.name):
+        if b'"policy-activated"' in (record.value or b""):  # Cheap look before the parse: nearly all are not.
+            try:
+                document = read_json(record.value or b"")
+            except WireError:
+                continue
+            if document.get("record") == "policy-activated":
+                newest[record.partition] = document["sha256"]
+    return newest
+
+
+async def activate(settings: Settings, policy: Policy) -> int:
+    """Write the policy where another (or none) is in force; returns in how many partitions it was."""
+    in_force = await active(settings)
+    value = PolicyActivated(sha256=policy.sha256, policy=policy.to_dict()).to_bytes()
+    missing = [p for p in range(settings.internal_partitions) if in_force.get(p) != policy.sha256]
+    async with Publisher(settings) as publisher:
+        await publisher.send_all([Outgoing(EVIDENCE.name, None, value, partition=partition) for partition in missing])
+    return len(missing)
