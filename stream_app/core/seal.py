@@ -46,8 +46,11 @@ class Gathered:
 
 
 def order_digest(order: SealOrder) -> str:
-    """What identifies an order: `sha256:<hex>` over its canonical JSON. Raises canonical.CanonicalError."""
-    return hash_of(canonical_bytes(order.to_dict()))
+    """What identifies an order: `sha256:<hex>` over its canonical JSON. Raises canonical.CanonicalError.
+
+    Fields at their defaults are left out, so that an order from before a release that adds one keeps its digest.
+    """
+    return hash_of(canonical_bytes(order.model_dump(mode="json", by_alias=True, exclude_defaults=True)))
 
 
 def decide(order: SealOrder, facts: Facts, gathered: Gathered, produced_by: ProducedBy) -> Manifest:
