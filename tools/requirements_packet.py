@@ -7,30 +7,40 @@ from tools.requirements import Row
 _PACKET = "stream_app.core.packet:Packet"
 _MANIFEST = "stream_app.core.manifest:Manifest"
 _SEALER = "stream_app.pipeline.seal:Sealer"
-_CONTRACT = "tests/pipeline/test_seal.py"
-_SEAL = "tests/pipeline/test_seal.py"
-_MANIFEST_TEST = "tests/core/test_manifest.py"
+_ROWS = "stream_app.core.selection.reasons:reasons_of"
+_VERIFY = "stream_app.core.verification:verify"
+
+_EACH_REASON = "tests/core/selection/test_reasons.py::test_each_reason_is_found_and_nothing_beside_it"
+_HIGHEST = "tests/core/selection/test_reasons.py::test_the_highest_reason_comes_first"
+_RATE = "tests/core/selection/test_samples.py::test_a_stratum_gets_the_rate_that_was_asked"
+_PROBABILITY = (
+    "tests/core/selection/test_reasons.py::test_a_sampled_call_says_with_which_probability_and_of_which_stratum"
+)
+_BY_QUEUE = "tests/core/selection/test_reasons.py::test_the_executive_sample_is_drawn_by_queue"
+_FINDINGS = "tests/core/test_tool_findings.py::test_findings"
+_WHOLE = "tests/core/test_publication.py::test_the_packet_is_the_manifest_plus_where_it_lies"
+_RUNBOOK = "tests/core/test_manifest.py::test_it_answers_the_runbooks_sample_field_by_field"
+_GOLDEN = "tests/core/test_manifest.py::test_golden_manifests_come_out_byte_for_byte"
+_FLIPPED = "tests/core/test_verification.py::test_a_flipped_bit_at_any_byte_of_the_manifest_is_found"
+_SHA256SUM = "tests/core/test_manifest.py::test_golden_hashes_are_what_sha256sum_says"
+_UNREDACTED = "tests/core/test_sources.py::test_what_is_not_stated_to_be_redacted_is_withheld"
+_SOURCES = "tests/core/test_sources.py::test_the_contracts_call_has_two_sources"
+_STUB = "tests/core/test_publication.py::test_a_stub_says_why_and_nothing_of_what_was_said_or_done"
 _IDENTITY = "tests/core/test_identity.py"
 _JOIN = "tests/core/test_join.py"
-_REASONS = "tests/core/selection/test_reasons.py"
-_FINDINGS = "tests/core/test_tool_findings.py"
-_SAMPLES = "tests/core/selection/test_samples.py"
-_VERIFY = "tests/cli/test_verify.py"
-_ROWS = "stream_app.core.selection.reasons:reasons_of"
-_SUMMARY = "stream_app.core.summaries:summarise"
 _SUMMARY_TEST = "tests/core/test_summaries.py"
 
 
-def _field(name: str, here: str, place: str, test: str = _CONTRACT, issue: int | None = None) -> Row:
+def _field(name: str, here: str, place: str, test: str = _WHOLE, issue: int | None = None) -> Row:
     return Row("Packet fields", name, here, (f"{_PACKET}.{place}",), (test,), issue)
 
 
-def _reason(name: str, here: str, tests: tuple[str, ...] = (_REASONS,), issue: int | None = None) -> Row:
+def _reason(name: str, here: str, tests: tuple[str, ...] = (_EACH_REASON,), issue: int | None = None) -> Row:
     return Row("Selection reasons", name, here, (_ROWS,), tests, issue)
 
 
 def _sample(name: str, here: str, place: str) -> Row:
-    return Row("Manifest sample", name, here, (f"{_MANIFEST}.{place}",), (_MANIFEST_TEST,))
+    return Row("Manifest sample", name, here, (f"{_MANIFEST}.{place}",), (_RUNBOOK,))
 
 
 PACKET_ROWS: tuple[Row, ...] = (
@@ -42,23 +52,23 @@ PACKET_ROWS: tuple[Row, ...] = (
     ),
     _field("providerAliases", "Every alias any evidence named, by scheme.", "provider_aliases"),
     _field(
-        "selectionReason", "The highest reason that holds; `otherReasons` lists the rest.", "selection_reason", _REASONS
+        "selectionReason", "The highest reason that holds; `otherReasons` lists the rest.", "selection_reason", _HIGHEST
     ),
     _field("agentVersion", "As call-ended states it.", "agent_version"),
     _field(
         "redactedTranscriptUri",
         "A copy, named by its digest, of a transcript whose source states it as redacted.",
         "redacted_transcript_uri",
-        _SEAL,
+        _UNREDACTED,
         6,
     ),
-    _field("audioUri", "A pointer to the recording where it lies; never a copy.", "audio_uri", _SEAL, 6),
+    _field("audioUri", "A pointer to the recording where it lies; never a copy.", "audio_uri", _SOURCES, 6),
     _field("traceId", "As any evidence states it; it counts as an alias too.", "trace_id"),
     _field("toolEvidence", "Each tool call in summary, with what was computed about it.", "tool_evidence", _FINDINGS),
     _field("evaluationResult", "Score with rubric, versions and label.", "evaluation_result"),
-    _field("redactionState", "Stated, never assumed.", "redaction_state"),
-    _field("manifestHash", "SHA-256 over the manifest's stored bytes.", "manifest_hash", _VERIFY),
-    _field("reviewStatus", "Starts as queued; moving it comes with the review stage.", "review_status", _CONTRACT, 6),
+    _field("redactionState", "Stated, never assumed.", "redaction_state", _UNREDACTED),
+    _field("manifestHash", "SHA-256 over the manifest's stored bytes.", "manifest_hash", _SHA256SUM),
+    _field("reviewStatus", "Starts as queued; moving it comes with the review stage.", "review_status", _WHOLE, 6),
     _reason(
         "customer_reported",
         "A `call-reported` event names the call. Finding it by account and time comes later.",
@@ -67,7 +77,7 @@ PACKET_ROWS: tuple[Row, ...] = (
     _reason(
         "failed_tool_call",
         "Findings: failed, timed out, invalid result, duplicated write. Wrong arguments come later.",
-        (_REASONS, _FINDINGS),
+        (_EACH_REASON, _FINDINGS),
         6,
     ),
     _reason(
@@ -77,8 +87,10 @@ PACKET_ROWS: tuple[Row, ...] = (
     _reason("regression_candidate", "A failing label, a failure label, or a failed assertion of high severity."),
     _reason("low_confidence_turn", "Lowest speech or intent confidence below the policy's threshold."),
     _reason("latency_or_silence", "Longest silence, slow answers or interruptions above the policy's thresholds."),
-    _reason("scheduled_sample", "Keyed hash below the stratum's rate; the rate stands in the packet.", (_SAMPLES,)),
-    _reason("executive_report_sample", "The same, at its own rate.", (_SAMPLES,)),
+    _reason(
+        "scheduled_sample", "Keyed hash below the stratum's rate; the rate stands in the packet.", (_RATE, _PROBABILITY)
+    ),
+    _reason("executive_report_sample", "The same, at its own rate.", (_RATE, _BY_QUEUE)),
     _sample("canonicalCallId", "Same name.", "canonical_call_id"),
     _sample("selectionReason", "Same name.", "selection_reason"),
     _sample("agentVersion", "Same name.", "agent_version"),
@@ -97,27 +109,27 @@ PACKET_ROWS: tuple[Row, ...] = (
     _sample("review.owner", "From the policy row of the reason.", "review.owner"),
     _sample("review.status", "As first assigned; later moves never touch a manifest.", "review.status"),
     _sample("review.allowedOutcomes", "From the policy row of the reason.", "review.allowed_outcomes"),
-    Row("Manifest questions", "which call was exported", "Canonical ID and aliases.", (_MANIFEST,), (_MANIFEST_TEST,)),
+    Row("Manifest questions", "which call was exported", "Canonical ID and aliases.", (_MANIFEST,), (_RUNBOOK,)),
     Row(
         "Manifest questions",
         "why it was selected",
         "Reason, other reasons, trigger, policy version and digest.",
         (_MANIFEST,),
-        (_MANIFEST_TEST,),
+        (_GOLDEN,),
     ),
     Row(
         "Manifest questions",
         "which artifacts were attached",
         "URI, digest, size and media type of each.",
         (_MANIFEST,),
-        (_MANIFEST_TEST,),
+        (_GOLDEN,),
     ),
     Row(
         "Manifest questions",
         "whether it changed after review",
         "`stream-app verify` on stored bytes; the previous version's hash. Signatures come later.",
-        ("stream_app.cli.verify:verify",),
         (_VERIFY,),
+        (_FLIPPED,),
         6,
     ),
     Row(
@@ -130,16 +142,16 @@ PACKET_ROWS: tuple[Row, ...] = (
     Row(
         "Rules",
         "Manifest rule",
-        "The manifest answers the four questions below by itself, offline.",
+        "The manifest answers the four questions above by itself, offline.",
         (_MANIFEST,),
-        (_MANIFEST_TEST, _VERIFY),
+        (_RUNBOOK, _FLIPPED),
     ),
     Row(
         "Rules",
         "Reviewer-safe export",
         "No payloads behind intake; blocked bodies on a topic of their own; only redacted transcripts are copied.",
         ("stream_app.core.evidence:reduce_event", _SEALER),
-        (_SUMMARY_TEST, _SEAL),
+        (_SUMMARY_TEST, _UNREDACTED, _STUB),
         6,
     ),
 )

@@ -7,18 +7,24 @@ from tools.requirements import Row
 _PACKET = "stream_app.core.packet:Packet"
 _MANIFEST = "stream_app.core.manifest:Manifest"
 _SEALER = "stream_app.pipeline.seal:Sealer"
-_CONTRACT = "tests/pipeline/test_seal.py"
-_SEAL = "tests/pipeline/test_seal.py"
-_MANIFEST_TEST = "tests/core/test_manifest.py"
-_GATES = "tests/core/gates/test_contract.py"
-_IDENTITY = "tests/core/test_identity.py"
-_JOIN = "tests/core/test_join.py"
-_REASONS = "tests/core/selection/test_reasons.py"
-_FINDINGS = "tests/core/test_tool_findings.py"
-_SAMPLES = "tests/core/selection/test_samples.py"
-_VERIFY = "tests/cli/test_verify.py"
 _ROWS = "stream_app.core.selection.reasons:reasons_of"
 _SUMMARY = "stream_app.core.summaries:summarise"
+
+_INPUTS = "tests/house/test_schemas.py::test_contract_inputs_satisfy_schema_and_model"
+_RACE = "tests/sinks/test_s3.py::test_twenty_writers_have_exactly_one_winner_and_its_bytes_stay"
+_EACH_REASON = "tests/core/selection/test_reasons.py::test_each_reason_is_found_and_nothing_beside_it"
+_HIGHEST = "tests/core/selection/test_reasons.py::test_the_highest_reason_comes_first"
+_RATE = "tests/core/selection/test_samples.py::test_a_stratum_gets_the_rate_that_was_asked"
+_FINDINGS = "tests/core/test_tool_findings.py::test_findings"
+_WHOLE = "tests/core/test_publication.py::test_the_packet_is_the_manifest_plus_where_it_lies"
+_GOLDEN = "tests/core/test_manifest.py::test_golden_manifests_come_out_byte_for_byte"
+_FLIPPED = "tests/core/test_verification.py::test_a_flipped_bit_at_any_byte_of_the_manifest_is_found"
+_UNREDACTED = "tests/core/test_sources.py::test_what_is_not_stated_to_be_redacted_is_withheld"
+_SOURCES = "tests/core/test_sources.py::test_the_contracts_call_has_two_sources"
+_MADE = "tests/core/test_artifacts.py::test_tools_evaluation_and_trace_are_made_of_the_evidence"
+_SEAL = "tests/pipeline/test_seal.py"
+_IDENTITY = "tests/core/test_identity.py"
+_JOIN = "tests/core/test_join.py"
 _SUMMARY_TEST = "tests/core/test_summaries.py"
 
 PROCESS_ROWS: tuple[Row, ...] = (
@@ -27,7 +33,7 @@ PROCESS_ROWS: tuple[Row, ...] = (
         "Telephony provider",
         "Identity, times, disconnect reason and line quality in `call-ended`. Adapters for payloads come later.",
         ("stream_app.core.events:CallEnded.disconnect_reason", "stream_app.core.events:CallQuality"),
-        ("tests/core/test_events.py",),
+        (_INPUTS,),
         5,
     ),
     Row(
@@ -35,7 +41,7 @@ PROCESS_ROWS: tuple[Row, ...] = (
         "Voice agent platform",
         "Transcript, recording, log and capture by reference (`call-ended`, `artifact-ready`); measures.",
         ("stream_app.core.events:ArtifactReady", "stream_app.core.events:Measures"),
-        ("tests/core/test_events.py",),
+        (_INPUTS,),
         5,
     ),
     Row(
@@ -51,7 +57,7 @@ PROCESS_ROWS: tuple[Row, ...] = (
         "Evaluation system",
         "`evaluation-completed` with rubric, score, assertions, versions and failure label.",
         ("stream_app.core.events:EvaluationCompleted",),
-        ("tests/core/test_events.py",),
+        (_INPUTS,),
         5,
     ),
     Row(
@@ -59,7 +65,7 @@ PROCESS_ROWS: tuple[Row, ...] = (
         "Tool/backend logs",
         "`tool-call` with status, retries and side-effect proof; payloads become summaries at the door.",
         ("stream_app.core.events:ToolCall", _SUMMARY),
-        ("tests/core/test_events.py", _SUMMARY_TEST),
+        (_INPUTS, _SUMMARY_TEST),
         5,
     ),
     Row(
@@ -67,7 +73,7 @@ PROCESS_ROWS: tuple[Row, ...] = (
         "Object storage",
         "Artifacts named by digest, manifests written once.",
         ("stream_app.sinks.s3:S3ObjectStore.put_once",),
-        ("tests/sinks/test_s3.py",),
+        (_RACE,),
         6,
     ),
     Row(
@@ -75,7 +81,7 @@ PROCESS_ROWS: tuple[Row, ...] = (
         "Select calls",
         "Reasons from evidence by policy rows; without a reason nothing leaves.",
         (_ROWS,),
-        (_REASONS, _JOIN),
+        (_EACH_REASON, _JOIN),
     ),
     Row(
         "Steps",
@@ -90,7 +96,7 @@ PROCESS_ROWS: tuple[Row, ...] = (
         "Fetch transcript",
         "Fetched from allowed buckets, checked, copied only when stated as redacted.",
         (_SEALER,),
-        (_SEAL,),
+        (_UNREDACTED, _SEAL),
         6,
     ),
     Row(
@@ -98,7 +104,7 @@ PROCESS_ROWS: tuple[Row, ...] = (
         "Fetch audio pointer",
         "The URI stays where it is; digest and size are taken by streaming.",
         (_SEALER,),
-        (_SEAL,),
+        (_SOURCES, _SEAL),
         6,
     ),
     Row(
@@ -106,7 +112,7 @@ PROCESS_ROWS: tuple[Row, ...] = (
         "Fetch traces",
         "`trace-completed` brings the trace ID and key spans in summary; engineering reasons require it.",
         ("stream_app.core.events:TraceCompleted",),
-        (_SEAL,),
+        (_MADE,),
         6,
     ),
     Row(
@@ -114,7 +120,7 @@ PROCESS_ROWS: tuple[Row, ...] = (
         "Fetch tool evidence",
         "Tool calls in summary, written as one artifact.",
         ("stream_app.core.packet:ToolEvidence",),
-        (_SEAL,),
+        (_MADE,),
         6,
     ),
     Row(
@@ -122,29 +128,29 @@ PROCESS_ROWS: tuple[Row, ...] = (
         "Attach evaluation",
         "Score, rubric, labels and versions, written as one artifact.",
         ("stream_app.core.packet:EvaluationResult",),
-        (_SEAL,),
+        (_MADE,),
     ),
     Row(
         "Steps",
         "Write manifest",
         "Canonical bytes, conditional put; what is there is never overwritten.",
         (_MANIFEST, _SEALER),
-        (_MANIFEST_TEST, _SEAL),
+        (_GOLDEN, _SEAL),
     ),
     Row(
         "Steps",
         "Queue review",
         "Owner, due time and outcomes stand in the packet. The review stage and its tasks come later.",
         ("stream_app.core.packet:Review",),
-        (_CONTRACT,),
+        ("tests/core/gates/test_review.py::test_review",),
         6,
     ),
     Row(
         "Export levels",
         "aggregate_only",
-        "A level that rows of the policy may name; the report that makes it comes later.",
-        (),
-        (),
+        "A packet of this level carries no artifact. The weekly report comes later.",
+        ("stream_app.core.gates.subject:Subject.figures_only",),
+        ("tests/core/test_seal.py::test_figures_only_carry_no_evidence_of_the_call",),
         6,
     ),
     Row(
@@ -152,14 +158,14 @@ PROCESS_ROWS: tuple[Row, ...] = (
         "redacted_packet",
         "The default of every policy row.",
         ("stream_app.core.packet:Packet.export_level",),
-        (_CONTRACT,),
+        (_WHOLE,),
     ),
     Row(
         "Export levels",
         "raw_restricted",
-        "Own bucket and topic exist; own credentials and generated access rules come later.",
-        (),
-        (),
+        "Bodies go to a topic of their own. Own credentials and generated access rules come later.",
+        ("stream_app.core.publication:is_restricted",),
+        ("tests/core/test_publication.py::test_blocked_and_raw_bodies_are_restricted",),
         6,
     ),
     Row(
@@ -167,21 +173,21 @@ PROCESS_ROWS: tuple[Row, ...] = (
         "Identity",
         "Conflicting contents or claims block.",
         ("stream_app.core.gates.identity:check",),
-        (_GATES,),
+        ("tests/core/gates/test_identity.py::test_identity",),
     ),
     Row(
         "Quality gates",
         "Transcript",
         "Present, stated as redacted, with ordered speaker turns.",
         ("stream_app.core.gates.transcript:check",),
-        (_GATES,),
+        ("tests/core/gates/test_transcript.py::test_transcript",),
     ),
     Row(
         "Quality gates",
         "Audio",
         "Pointer opens; digest, channels and duration agree with what was stated.",
         ("stream_app.core.gates.audio:check",),
-        (_GATES,),
+        ("tests/core/gates/test_audio.py::test_audio",),
         6,
     ),
     Row(
@@ -189,7 +195,7 @@ PROCESS_ROWS: tuple[Row, ...] = (
         "Trace",
         "Trace ID and key spans where the reason needs them.",
         ("stream_app.core.gates.trace:check",),
-        (_GATES,),
+        ("tests/core/gates/test_trace.py::test_trace",),
         6,
     ),
     Row(
@@ -197,7 +203,7 @@ PROCESS_ROWS: tuple[Row, ...] = (
         "Tool evidence",
         "Each call has summaries, latency and retries. Claims of the transcript are compared later.",
         ("stream_app.core.gates.tool_evidence:check",),
-        (_GATES,),
+        ("tests/core/gates/test_tool_evidence.py::test_tool_evidence",),
         6,
     ),
     Row(
@@ -205,28 +211,28 @@ PROCESS_ROWS: tuple[Row, ...] = (
         "Evaluation",
         "A score has its rubric, versions and label.",
         ("stream_app.core.gates.evaluation:check",),
-        (_GATES,),
+        ("tests/core/gates/test_evaluation.py::test_evaluation",),
     ),
     Row(
         "Quality gates",
         "Manifest",
         "Every artifact has a digest and a place.",
         ("stream_app.core.gates.manifest:check",),
-        (_GATES,),
+        ("tests/core/gates/test_manifest.py::test_manifest",),
     ),
     Row(
         "Quality gates",
         "Review",
         "Owner, due time and outcomes are set.",
         ("stream_app.core.gates.review:check",),
-        (_GATES,),
+        ("tests/core/gates/test_review.py::test_review",),
     ),
     Row(
         "What not to export",
         "full raw provider logs",
         "Logs stay references; nothing copies them.",
-        ("stream_app.core.evidence:kind_of",),
-        (_SEAL,),
+        ("stream_app.core.sources:sources_of",),
+        (_SOURCES,),
         5,
     ),
     Row(
@@ -241,8 +247,8 @@ PROCESS_ROWS: tuple[Row, ...] = (
         "What not to export",
         "unredacted personal data",
         "Only transcripts stated as redacted are copied. Our own redaction and leak gate come later.",
-        (_SEALER,),
-        (_SEAL,),
+        ("stream_app.core.sources:sources_of",),
+        (_UNREDACTED,),
         6,
     ),
     Row(
@@ -250,7 +256,7 @@ PROCESS_ROWS: tuple[Row, ...] = (
         "every trace span",
         "Key spans in summary, at most 256.",
         ("stream_app.core.events:KeySpan",),
-        ("tests/core/test_events.py",),
+        (_MADE,),
     ),
     Row(
         "What not to export",
@@ -263,8 +269,8 @@ PROCESS_ROWS: tuple[Row, ...] = (
         "What not to export",
         "prompts and hidden instructions",
         "No event has a place for them; unknown fields are dropped.",
-        ("stream_app.core.model:Model",),
-        ("tests/core/test_events.py",),
+        ("stream_app.core.artifacts:made_artifacts", "stream_app.core.model:Model"),
+        ("tests/core/test_artifacts.py::test_what_is_not_on_the_list_of_fields_never_gets_in",),
         5,
     ),
     Row(
@@ -272,29 +278,32 @@ PROCESS_ROWS: tuple[Row, ...] = (
         "identifiers in metric labels",
         "Labels have closed value sets; anything else is refused.",
         ("stream_app.telemetry.catalogue:Label",),
-        ("tests/telemetry/test_recorders.py",),
+        (
+            "tests/telemetry/test_recorders.py::test_a_run_shows_every_metric_and_leaks_nothing",
+            "tests/telemetry/test_recorders.py::test_what_is_outside_the_closed_sets_is_refused_at_once",
+        ),
     ),
-    Row("Uses", "review only what needs attention", "Reasons and rates, not volume.", (_ROWS,), (_REASONS, _SAMPLES)),
+    Row("Uses", "review only what needs attention", "Reasons and rates, not volume.", (_ROWS,), (_EACH_REASON, _RATE)),
     Row(
         "Uses",
         "evaluation beside transcript, audio, trace and tools",
         "One packet holds them under one ID.",
         (_PACKET,),
-        (_CONTRACT,),
+        (_WHOLE,),
     ),
     Row(
         "Uses",
         "packets preserved for audits",
         "Manifests written once, hashed, checkable offline.",
         (_MANIFEST,),
-        (_VERIFY,),
+        (_FLIPPED,),
     ),
     Row(
         "Uses",
         "failure clusters become tests",
         "The trigger `failure_cluster` selects; writing the fixture comes later.",
         (_ROWS,),
-        (_REASONS,),
+        ("tests/core/selection/test_reasons.py::test_a_request_names_its_trigger",),
         6,
     ),
     Row(
@@ -302,7 +311,7 @@ PROCESS_ROWS: tuple[Row, ...] = (
         "decision-ready packets",
         "Gates and findings stand in the packet. The page to read it comes later.",
         ("stream_app.core.gates:GATES",),
-        (_GATES,),
+        ("tests/core/gates/test_init.py::test_every_gate_rejects_its_own_bad_case_and_no_other_gate_does",),
         6,
     ),
     Row(
@@ -310,39 +319,43 @@ PROCESS_ROWS: tuple[Row, ...] = (
         "one canonical ID and aliases",
         "Packet and manifest hold both.",
         (f"{_PACKET}.provider_aliases",),
-        (_CONTRACT,),
+        (_WHOLE,),
     ),
     Row(
-        "Hand-off checklist", "selection reason and owner", "From the policy row.", (f"{_PACKET}.review",), (_CONTRACT,)
+        "Hand-off checklist",
+        "selection reason and owner",
+        "From the policy row.",
+        (f"{_PACKET}.review",),
+        (_HIGHEST, "tests/core/gates/test_review.py::test_review"),
     ),
     Row(
         "Hand-off checklist",
         "transcript redaction state explicit",
         "Unknown counts as not redacted.",
-        (f"{_PACKET}.redaction_state",),
-        (_SEAL,),
+        ("stream_app.core.sources:sources_of",),
+        ("tests/core/test_sources.py::test_a_reference_that_says_nothing_of_redaction_is_withheld",),
     ),
-    Row("Hand-off checklist", "audio a controlled pointer", "Never copied.", (f"{_PACKET}.audio_uri",), (_SEAL,)),
+    Row("Hand-off checklist", "audio a controlled pointer", "Never copied.", (f"{_PACKET}.audio_uri",), (_SOURCES,)),
     Row(
         "Hand-off checklist",
         "trace for engineering packets",
         "Policy rows for engineering require the trace.",
         ("stream_app.core.selection:required_kinds",),
-        (_REASONS,),
+        ("tests/core/selection/test_reasons.py::test_what_is_required",),
     ),
     Row(
         "Hand-off checklist",
         "tool-call summaries",
         "Request, result, latency, retries, proof.",
         ("stream_app.core.packet:ToolEvidence.side_effect_proof",),
-        (_FINDINGS,),
+        (_FINDINGS, _MADE),
     ),
     Row(
         "Hand-off checklist",
         "evaluation result readable",
         "Rubric, score, evaluator version, failure label.",
         ("stream_app.core.gates.evaluation:check",),
-        (_GATES,),
+        ("tests/core/gates/test_evaluation.py::test_evaluation",),
     ),
     Row("Hand-off checklist", "manifest hash immutable", "Written once per version.", (_SEALER,), (_SEAL,)),
     Row(
@@ -350,13 +363,13 @@ PROCESS_ROWS: tuple[Row, ...] = (
         "review outcomes",
         "All four allowed outcomes, from the policy.",
         ("stream_app.core.policy:Outcome",),
-        (_CONTRACT,),
+        ("tests/core/gates/test_review.py::test_review",),
     ),
     Row(
         "Hand-off checklist",
         "retention class",
         "From the policy row; in packet and manifest.",
         (f"{_PACKET}.retention_class",),
-        (_CONTRACT,),
+        (_WHOLE,),
     ),
 )
