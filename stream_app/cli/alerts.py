@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from stream_app.core.instants import format_instant
 from stream_app.core.orders import AlertKind, JoinAlert
-from stream_app.core.wire import WireError, read_json
+from stream_app.core.wire import WireError, read_json, write_json
 from stream_app.pipeline.ports import Incoming
 from stream_app.runtime.client import Start, read_topic
 from stream_app.runtime.subscription import Subscription
@@ -40,7 +40,7 @@ def alerts() -> None:
 def tail(from_beginning: bool, count: int, follow: bool, kind: str | None, state: str | None, as_json: bool) -> None:
     """Print join alerts, the oldest first.
 
-    Exit codes: 0 printed, or there was none (said on stderr) · 3 Kafka or the topic is not there.
+    Exit codes: 0 printed, or there was none (said on stderr) · 3 Kafka or the topic is not there · 130 interrupted.
     """
     # With a filter the last n of each partition may hold none that fits: everything is looked through.
     start: Start = "beginning" if from_beginning or kind or state else count
@@ -54,7 +54,7 @@ def tail(from_beginning: bool, count: int, follow: bool, kind: str | None, state
             alert = read_alert(record)
             if alert is None or not wanted(alert):
                 continue
-            line = alert.to_bytes().decode() if as_json else describe(alert)
+            line = write_json(read_json(record.value or b"")).decode() if as_json else describe(alert)
             if follow:
                 click.echo(line)
             else:
@@ -64,7 +64,11 @@ def tail(from_beginning: bool, count: int, follow: bool, kind: str | None, state
             click.echo(line)
         return len(found)
 
-    if asyncio.run(run()) == 0:
+    try:
+        found = asyncio.run(run())
+    except KeyboardInterrupt:
+        sys.exit(130)
+    if found == 0:
         click.echo("No such alert on join-alerts.", err=True)
 
 
@@ -99,7 +103,8 @@ def forward(
     read from STREAM_APP_ALERTS_TOKEN.
 
     Exit codes: 0 done, or stopped by SIGTERM · 1 the receiver refused single alerts as malformed (with --once) ·
-    2 usage · 3 Kafka, the topic or the receiver is away · 4 the receiver says that address or token are wrong.
+    2 usage · 3 Kafka, the topic or the receiver is away · 4 the receiver says that address or token are wrong
+    · 130 interrupted.
     """
     try:
         webhook = Webhook(
@@ -121,6 +126,9 @@ def forward(
     except WebhookUnavailable as error:
         click.echo(f"{error}. Nothing was skipped: start again when it is back.", err=True)
         sys.exit(3)
+    except KeyboardInterrupt:
+        click.echo("Interrupted. The next start goes on where this one stood.", err=True)
+        sys.exit(130)
     click.echo(f"Forwarded {forwarded} alerts" + (f"; {refused} were refused" if refused else "") + ".", err=True)
     sys.exit(1 if refused and once else 0)
 
