@@ -17,6 +17,8 @@ Headers = tuple[tuple[str, bytes], ...]
 
 TRACEPARENT = "traceparent"
 TRACESTATE = "tracestate"
+EXTENSION = "ce_"
+"""CloudEvents' own distributed tracing extension: read where the plain headers are not there."""
 MAX_TRACESTATE_BYTES = 512
 """What the W3C asks everybody to carry; a longer one is dropped, the traceparent stays."""
 
@@ -39,11 +41,17 @@ def parse_traceparent(text: str) -> SpanContext | None:
 
 def traceparent_of(headers: Headers) -> str | None:
     """The valid `traceparent` of a record, as it goes into the evidence record; None for none, several or a bad one."""
-    values = [value for name, value in headers if name.lower() == TRACEPARENT]
-    if len(values) != 1 or not isinstance(values[0], bytes):
+    values = _named(headers, TRACEPARENT)
+    if len(values) != 1:
         return None
     text = values[0].decode("latin-1").strip(" \t")
     return text if len(text) <= 128 and parse_traceparent(text) else None
+
+
+def _named(headers: Headers, name: str) -> list[bytes]:
+    """The values of a header, or of the CloudEvents extension of that name."""
+    plain = [value for found, value in headers if found.lower() == name and value is not None]
+    return plain or [value for found, value in headers if found.lower() == EXTENSION + name and value is not None]
 
 
 def extract(headers: Headers) -> Context | None:
@@ -52,7 +60,7 @@ def extract(headers: Headers) -> Context | None:
     remote = parse_traceparent(text) if text is not None else None
     if remote is None:
         return None
-    entries = [value for name, value in headers if name.lower() == TRACESTATE and isinstance(value, bytes)]
+    entries = _named(headers, TRACESTATE)
     if 0 < sum(map(len, entries)) <= MAX_TRACESTATE_BYTES:
         state = TraceState.from_header([entry.decode("latin-1") for entry in entries])
         remote = SpanContext(remote.trace_id, remote.span_id, True, remote.trace_flags, state)

@@ -73,6 +73,16 @@ def test_a_bad_traceparent_counts_as_none(value: bytes) -> None:
     assert extract(headers) is None
 
 
+def test_the_cloudevents_extension_is_read_where_the_plain_header_is_absent() -> None:
+    other = PARENT.replace("b7ad6b7169203331", "00f067aa0ba902b7")
+    assert traceparent_of((("ce_traceparent", PARENT.encode()),)) == PARENT
+    assert traceparent_of((("ce_traceparent", PARENT.encode()), ("traceparent", other.encode()))) == other
+    assert inject(extract((("ce_traceparent", PARENT.encode()), ("ce_tracestate", b"a=b")))) == (
+        ("traceparent", PARENT.encode()),
+        ("tracestate", b"a=b"),
+    )
+
+
 def test_two_traceparents_contradict_each_other() -> None:
     assert extract((("traceparent", PARENT.encode()), ("traceparent", PARENT.encode()))) is None
 
