@@ -114,8 +114,9 @@ class Sealer:
         try:
             made = made_artifacts(order, facts, self._bucket)
             gathered, to_store = self._describe(order, [one for one in read if isinstance(one, Found)], made, absent)
-            for one in to_store:
-                await self._put_once(one.artifact.uri, one.body, one.artifact.media_type)
+            # All at once: they are independent, and each may be written twice. The manifest waits for the last.
+            puts = (self._put_once(one.artifact.uri, one.body, one.artifact.media_type) for one in to_store)
+            await asyncio.gather(*puts)
             # 5. Decide.
             if before is not None:
                 gathered = _with_previous(gathered, before[1])

@@ -34,7 +34,7 @@ async def seal_into(store: ObjectStore, order: SealOrder | None = None) -> dict[
         produced_by=PRODUCED_BY, seal_budget_ms=0, now=lambda: 0,
     )  # fmt: skip
     effects = await sealer.handle(Incoming("seal-orders", 0, 0, 0, b"k", (order or contract_order()).to_bytes()))
-    document: dict[str, Any] = json.loads(effects.sends[0].value)
+    document: dict[str, Any] = json.loads(effects.sends[0].value or b"")
     return document
 
 

@@ -93,12 +93,12 @@ def one(effects: Effects, topic: str) -> Outgoing:
 
 
 def packet_in(effects: Effects, topic: str = "packets") -> dict[str, Any]:
-    document: dict[str, Any] = json.loads(one(effects, topic).value)
+    document: dict[str, Any] = json.loads(one(effects, topic).value or b"")
     return document
 
 
 def letter_in(effects: Effects) -> DeadLetter:
-    return DeadLetter.from_dict(json.loads(one(effects, "dead-letters").value))
+    return DeadLetter.from_dict(json.loads(one(effects, "dead-letters").value or b""))
 
 
 def comparable(packet: dict[str, Any]) -> dict[str, Any]:
@@ -186,7 +186,7 @@ async def test_a_source_that_cannot_be_read_waits_beside_the_line_and_comes_back
     world = World()
     world.store.fail(uri, error)
     waiting = await world.seal(contract_order())
-    retry = SealRetry.from_dict(json.loads(one(waiting, "seal-retry").value))
+    retry = SealRetry.from_dict(json.loads(one(waiting, "seal-retry").value or b""))
     assert [record.topic for record in waiting.sends] == ["seal-retry"]
     assert one(waiting, "seal-retry").key == b"call_2026_06_03_1842"
     assert (retry.attempt, retry.first_failed_at, retry.not_before) == (1, world.now, world.now + FIRST_WAIT_MS)
@@ -204,7 +204,7 @@ async def test_waits_double_and_end_with_the_budget_in_an_honest_packet() -> Non
     began, waits = world.now, []
     effects = await world.seal(contract_order())
     while any(record.topic == "seal-retry" for record in effects.sends):
-        waits.append(SealRetry.from_dict(json.loads(one(effects, "seal-retry").value)).not_before - world.now)
+        waits.append(SealRetry.from_dict(json.loads(one(effects, "seal-retry").value or b"")).not_before - world.now)
         effects = await world.retry(effects)
     assert waits == [1000, 2000, 4000, 3000]
     assert world.now - began == BUDGET_MS
@@ -337,7 +337,7 @@ async def test_a_later_version_lies_beside_the_first_and_names_its_hash() -> Non
 async def test_a_version_waits_for_the_one_it_supersedes() -> None:
     world = World()
     waiting = await world.seal(second_version())
-    assert "superseded" in SealRetry.from_dict(json.loads(one(waiting, "seal-retry").value)).failure
+    assert "superseded" in SealRetry.from_dict(json.loads(one(waiting, "seal-retry").value or b"")).failure
     first = packet_in(await world.seal(contract_order()))
     second = packet_in(await world.retry(waiting))
     assert second["supersedes"]["manifestHash"] == first["manifestHash"]
@@ -390,7 +390,7 @@ async def test_two_orders_for_one_version_of_one_life_are_a_conflict_with_an_ale
     before = dict(world.store.objects)
     effects = await world.seal(with_event(contract_order(), "evt-01J9Z5", score=0.99))
     assert letter_in(effects).reason == "order_conflict"
-    alert = JoinAlert.from_dict(json.loads(one(effects, "join-alerts").value))
+    alert = JoinAlert.from_dict(json.loads(one(effects, "join-alerts").value or b""))
     assert (alert.kind, alert.state, alert.canonical_call_id) == ("identity_conflict", "firing", "call_2026_06_03_1842")
     assert format_instant(alert.raised_at) == "2026-06-03T18:44:02.000Z"
     assert world.store.objects[MANIFEST_URI] == before[MANIFEST_URI]
