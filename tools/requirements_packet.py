@@ -18,7 +18,7 @@ _PROBABILITY = (
 )
 _BY_QUEUE = "tests/core/selection/test_reasons.py::test_the_executive_sample_is_drawn_by_queue"
 _FINDINGS = "tests/core/test_tool_findings.py::test_findings"
-_WHOLE = "tests/core/test_publication.py::test_the_packet_is_the_manifest_plus_where_it_lies"
+_WHOLE = "tests/pipeline/test_seal.py::test_the_contracts_inputs_give_the_contracts_packet"
 _RUNBOOK = "tests/core/test_manifest.py::test_it_answers_the_runbooks_sample_field_by_field"
 _GOLDEN = "tests/core/test_manifest.py::test_golden_manifests_come_out_byte_for_byte"
 _FLIPPED = "tests/core/test_verification.py::test_a_flipped_bit_at_any_byte_of_the_manifest_is_found"
@@ -28,7 +28,6 @@ _SOURCES = "tests/core/test_sources.py::test_the_contracts_call_has_two_sources"
 _STUB = "tests/core/test_publication.py::test_a_stub_says_why_and_nothing_of_what_was_said_or_done"
 _IDENTITY = "tests/core/test_identity.py"
 _JOIN = "tests/core/test_join.py"
-_SUMMARY_TEST = "tests/core/test_summaries.py"
 
 
 def _field(name: str, here: str, place: str, test: str = _WHOLE, issue: int | None = None) -> Row:
@@ -151,7 +150,7 @@ PACKET_ROWS: tuple[Row, ...] = (
         "Reviewer-safe export",
         "No payloads behind intake; blocked bodies on a topic of their own; only redacted transcripts are copied.",
         ("stream_app.core.evidence:reduce_event", _SEALER),
-        (_SUMMARY_TEST, _UNREDACTED, _STUB),
+        (_WHOLE, _UNREDACTED, _STUB),
         6,
     ),
 )

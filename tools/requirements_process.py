@@ -16,16 +16,17 @@ _EACH_REASON = "tests/core/selection/test_reasons.py::test_each_reason_is_found_
 _HIGHEST = "tests/core/selection/test_reasons.py::test_the_highest_reason_comes_first"
 _RATE = "tests/core/selection/test_samples.py::test_a_stratum_gets_the_rate_that_was_asked"
 _FINDINGS = "tests/core/test_tool_findings.py::test_findings"
-_WHOLE = "tests/core/test_publication.py::test_the_packet_is_the_manifest_plus_where_it_lies"
+_WHOLE = "tests/pipeline/test_seal.py::test_the_contracts_inputs_give_the_contracts_packet"
 _GOLDEN = "tests/core/test_manifest.py::test_golden_manifests_come_out_byte_for_byte"
 _FLIPPED = "tests/core/test_verification.py::test_a_flipped_bit_at_any_byte_of_the_manifest_is_found"
 _UNREDACTED = "tests/core/test_sources.py::test_what_is_not_stated_to_be_redacted_is_withheld"
 _SOURCES = "tests/core/test_sources.py::test_the_contracts_call_has_two_sources"
 _MADE = "tests/core/test_artifacts.py::test_tools_evaluation_and_trace_are_made_of_the_evidence"
-_SEAL = "tests/pipeline/test_seal.py"
+_NOT_SHOWN = "tests/pipeline/test_seal.py::test_a_transcript_that_cannot_be_shown_blocks_and_is_not_copied"
+_NOT_COPIED = "tests/pipeline/test_seal.py::test_the_recording_is_never_read_whole_or_copied"
+_ADOPTS = "tests/pipeline/test_seal.py::test_whoever_comes_second_adopts_what_was_committed_even_if_a_source_changed"
 _IDENTITY = "tests/core/test_identity.py"
 _JOIN = "tests/core/test_join.py"
-_SUMMARY_TEST = "tests/core/test_summaries.py"
 
 PROCESS_ROWS: tuple[Row, ...] = (
     Row(
@@ -49,7 +50,7 @@ PROCESS_ROWS: tuple[Row, ...] = (
         "Media runtime",
         "Room and egress IDs are aliases; recordings come as `artifact-ready`.",
         ("stream_app.core.identities:PRECEDENCE",),
-        ("tests/core/test_identities.py",),
+        (_INPUTS, _WHOLE),
         5,
     ),
     Row(
@@ -65,7 +66,7 @@ PROCESS_ROWS: tuple[Row, ...] = (
         "Tool/backend logs",
         "`tool-call` with status, retries and side-effect proof; payloads become summaries at the door.",
         ("stream_app.core.events:ToolCall", _SUMMARY),
-        (_INPUTS, _SUMMARY_TEST),
+        (_INPUTS, _WHOLE),
         5,
     ),
     Row(
@@ -96,7 +97,7 @@ PROCESS_ROWS: tuple[Row, ...] = (
         "Fetch transcript",
         "Fetched from allowed buckets, checked, copied only when stated as redacted.",
         (_SEALER,),
-        (_UNREDACTED, _SEAL),
+        (_UNREDACTED, _NOT_SHOWN),
         6,
     ),
     Row(
@@ -104,7 +105,7 @@ PROCESS_ROWS: tuple[Row, ...] = (
         "Fetch audio pointer",
         "The URI stays where it is; digest and size are taken by streaming.",
         (_SEALER,),
-        (_SOURCES, _SEAL),
+        (_SOURCES, _NOT_COPIED),
         6,
     ),
     Row(
@@ -135,7 +136,7 @@ PROCESS_ROWS: tuple[Row, ...] = (
         "Write manifest",
         "Canonical bytes, conditional put; what is there is never overwritten.",
         (_MANIFEST, _SEALER),
-        (_GOLDEN, _SEAL),
+        (_GOLDEN, _ADOPTS),
     ),
     Row(
         "Steps",
@@ -240,7 +241,7 @@ PROCESS_ROWS: tuple[Row, ...] = (
         "secrets and credentials",
         "Tool payloads become keys and types at the door. Scanning transcripts for secrets comes later.",
         (_SUMMARY,),
-        (_SUMMARY_TEST,),
+        (_WHOLE,),
         6,
     ),
     Row(
@@ -335,7 +336,7 @@ PROCESS_ROWS: tuple[Row, ...] = (
         ("stream_app.core.sources:sources_of",),
         ("tests/core/test_sources.py::test_a_reference_that_says_nothing_of_redaction_is_withheld",),
     ),
-    Row("Hand-off checklist", "audio a controlled pointer", "Never copied.", (f"{_PACKET}.audio_uri",), (_SOURCES,)),
+    Row("Hand-off checklist", "audio a controlled pointer", "Never copied.", (f"{_PACKET}.audio_uri",), (_NOT_COPIED,)),
     Row(
         "Hand-off checklist",
         "trace for engineering packets",
@@ -357,7 +358,7 @@ PROCESS_ROWS: tuple[Row, ...] = (
         ("stream_app.core.gates.evaluation:check",),
         ("tests/core/gates/test_evaluation.py::test_evaluation",),
     ),
-    Row("Hand-off checklist", "manifest hash immutable", "Written once per version.", (_SEALER,), (_SEAL,)),
+    Row("Hand-off checklist", "manifest hash immutable", "Written once per version.", (_SEALER,), (_ADOPTS,)),
     Row(
         "Hand-off checklist",
         "review outcomes",
