@@ -57,8 +57,11 @@ def main() -> None:
     from stream_app.runtime.client import KafkaUnavailable, TopicAbsent
 
     try:
-        cli(standalone_mode=True)
-    except KeyboardInterrupt:
+        sys.exit(cli(standalone_mode=False) or 0)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except (KeyboardInterrupt, click.Abort):
         click.echo("interrupted", err=True)
         sys.exit(130)
     except ValidationError as error:

@@ -47,7 +47,7 @@ class Settings(BaseSettings):
     s3_access_key: SecretStr | None = None
     s3_secret_key: SecretStr | None = None
     packet_bucket: str = "review-packets"
-    """Where artifacts and manifests go."""
+    """Where artifacts and manifests go: a bucket, or a bucket and a prefix (`bucket/team-a`)."""
     source_buckets: tuple[str, ...] = ("provider-drop",)
     """The only buckets that events may point into: a reference elsewhere is never fetched."""
     max_artifact_bytes: Annotated[int, Field(ge=1)] = 2 << 30

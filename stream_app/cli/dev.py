@@ -51,7 +51,7 @@ def up(directory: Path, kafka_port: int | None, s3_port: int | None, as_json: bo
     began = time.monotonic()
     stack = Stack(directory, kafka_port=kafka_port, s3_port=s3_port)
     already = stack.is_running()
-    with _explained(), _interrupted_by_sigterm(), _lines(Console(stderr=True)) as report:
+    with explained(), interrupted_by_sigterm(), part_lines(Console(stderr=True)) as report:
         endpoints = stack.up(report)
     if as_json:
         click.echo(
@@ -103,7 +103,7 @@ def down(directory: Path) -> None:
 
     Exit codes: 0 down (also if nothing ran) · 4 another `dev` command is at work here.
     """
-    with _explained():
+    with explained():
         stopped = Stack(directory).down()
     click.echo(f"Stopped: {', '.join(stopped)}." if stopped else "Nothing was running.")
 
@@ -155,7 +155,7 @@ def _as_json(part: PartStatus) -> dict[str, object]:
 
 
 @contextmanager
-def _explained() -> Iterator[None]:
+def explained() -> Iterator[None]:
     """One message and an exit code in place of a traceback."""
     try:
         yield
@@ -168,7 +168,7 @@ def _explained() -> Iterator[None]:
 
 
 @contextmanager
-def _interrupted_by_sigterm() -> Iterator[None]:
+def interrupted_by_sigterm() -> Iterator[None]:
     """A supervisor's SIGTERM tidies up as Ctrl-C does."""
 
     def interrupt(_number: int, _frame: FrameType | None) -> NoReturn:
@@ -182,7 +182,7 @@ def _interrupted_by_sigterm() -> Iterator[None]:
 
 
 @contextmanager
-def _lines(console: Console) -> Iterator[Report]:
+def part_lines(console: Console) -> Iterator[Report]:
     """One line for each part: alive on a terminal, else printed once when the part is ready."""
     if not console.is_terminal:
         began = time.monotonic()

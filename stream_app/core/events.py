@@ -14,8 +14,10 @@ from stream_app.core.instants import Instant
 from stream_app.core.model import Identifier, Model, Sha256, Text
 
 Scheme = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_.-]{0,63}$")]
-Count = Annotated[int, Field(ge=0, strict=True)]
-Millis = Annotated[int, Field(ge=0, strict=True)]
+MAX_INTEGER = 2**53 - 1
+"""A larger one has no canonical JSON form (RFC 8785), so no manifest could hold it."""
+Count = Annotated[int, Field(ge=0, le=MAX_INTEGER, strict=True)]
+Millis = Annotated[int, Field(ge=0, le=MAX_INTEGER, strict=True)]
 Number = Annotated[float, Field(strict=True)]
 Share = Annotated[float, Field(ge=0, le=1, strict=True)]
 RedactionState = Literal["redacted", "unredacted", "unknown", "raw_restricted", "aggregate_only"]

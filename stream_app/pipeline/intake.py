@@ -18,6 +18,7 @@ from stream_app.core.identities import Link, Park, aliases_of, by_precedence
 from stream_app.core.wire import WireError
 from stream_app.pipeline import outputs
 from stream_app.pipeline.ports import Effects, Incoming, Outgoing
+from stream_app.telemetry.propagation import traceparent_of
 from stream_app.topics import EVIDENCE, IDENTITY
 
 _MODELS: dict[str, type[Event]] = {model.TYPE: model for model in EVENT_TYPES}
@@ -117,7 +118,7 @@ def _route(event: Event, record: Incoming) -> list[Outgoing]:
         received_at=record.timestamp_ms,
         digest=event_digest(event),
         event=reduce_event(event),
-        traceparent=_traceparent(record),
+        traceparent=traceparent_of(record.headers),
     )
     keys = by_precedence(aliases)
     if not keys:
@@ -133,14 +134,6 @@ def _route(event: Event, record: Incoming) -> list[Outgoing]:
             out.append(_identity(other, Link(alias=other, other=first, **said)))
             out.append(_identity(first, Link(alias=first, other=other, **said)))
     return out
-
-
-def _traceparent(record: Incoming) -> str | None:
-    for name, value in record.headers:
-        if name.lower() in ("traceparent", "ce_traceparent"):
-            text = value.decode("ascii", "replace")
-            return text if len(text) == 55 and text.startswith("00-") else None
-    return None
 
 
 def _identity(alias: str, model: Park | Link) -> Outgoing:

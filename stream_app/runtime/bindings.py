@@ -22,6 +22,7 @@ from stream_app.runtime.intake_clock import IntakeClock
 from stream_app.runtime.lane import Lane
 from stream_app.runtime.tables import TablePartition
 from stream_app.settings import Settings, StageName
+from stream_app.sinks.metered import MeteredStore
 from stream_app.telemetry import Telemetry
 from stream_app.topics import EVIDENCE, IDENTITY, INTAKE_TOPICS, SEAL_ORDERS, SEAL_RETRY
 
@@ -149,7 +150,7 @@ class SealBinding(Binding):
         self._store = store
         self._limit = asyncio.Semaphore(settings.seal_concurrency)
         self._sealer = Sealer(
-            store,
+            MeteredStore(store, telemetry.recorder),
             packet_bucket=settings.packet_bucket,
             source_buckets=settings.source_buckets,
             max_artifact_bytes=settings.max_artifact_bytes,
@@ -172,7 +173,6 @@ class SealBinding(Binding):
             host.publisher,
             self._limit,
             host.fail,
-            lambda: self._telemetry.recorder.store_error("put", "unavailable"),
         )
 
     async def _seal(self, incoming: Incoming) -> Effects:

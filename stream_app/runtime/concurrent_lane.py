@@ -33,7 +33,6 @@ class ConcurrentLane:
         writer: Writer,
         limit: asyncio.Semaphore,
         fail: Callable[[str, BaseException], None],
-        on_store_error: Callable[[], None],
     ) -> None:
         self.name = name
         self._handle = handle
@@ -41,7 +40,6 @@ class ConcurrentLane:
         self._writer = writer
         self._limit = limit
         self._fail = fail
-        self._on_store_error = on_store_error
         self._queue: deque[tuple[Incoming, asyncio.Task[None], Callable[[], None]]] = deque()
         self._last_of_call: dict[bytes | None, asyncio.Task[None]] = {}
         self._wake = asyncio.Event()
@@ -89,7 +87,6 @@ class ConcurrentLane:
                     effects = await self._handle(incoming)
                 break
             except StoreUnavailable as error:
-                self._on_store_error()
                 log.warning("our object store is away, trying again in %.1f s: %s", pause, error)
             await asyncio.sleep(pause)
             pause = min(pause * 2, LONGEST_PAUSE_S)
