@@ -159,10 +159,12 @@ def _dialogue(
 
     chat = [[says("agent", asked), says("user", answer)] for asked, answer in draw.sample(script.small_talk, 2)]
     steps: list[_Said | Draft] = [says("agent", *script.greeting)]
+    identified = False
     for position, errand in enumerate(errands):
         lines = script.lines(errand)
         steps.append(says("user", *lines.ask))
-        if position == 0 and errand != "question":
+        if errand != "question" and not identified:
+            identified = True
             steps += [says("agent", script.identify[0]), says("user", script.identify[1])]
         if draw.random() < 0.4 and chat:
             steps += chat.pop()
@@ -170,7 +172,8 @@ def _dialogue(
         # In half of the failed calls the agent claims what its tools did not do, which is what reviewers look for.
         claims = done if not failed else (done or draw.random() < 0.5) and errand != "question"
         steps += [says("agent", lines.check), *uses, says("agent", lines.done if claims else lines.trouble)]
-        steps.append(says("user", *(script.content if claims and not failed else script.unhappy)))
+        pleased = script.content if claims else script.content[-1:]  # The last of them takes bad news too.
+        steps.append(says("user", *(script.unhappy if failed else pleased)))
     while chat and (sum(isinstance(step, _Said) for step in steps) < MIN_TURNS or draw.random() < 0.3):
         steps += chat.pop()
     return [*steps, *_ending(script, says, end_reason)]
