@@ -5,6 +5,7 @@ Turns and tool calls may lack times, a call may lack its start and end: the conv
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from stream_app.core.instants import Instant
 from stream_app.core.wire import WireError, read_json
+
+_LOCAL_TIME = re.compile(r"\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}:\d{2}(\.\d+)?")
 
 
 class ConversationError(Exception):
@@ -28,7 +31,7 @@ class Turn(_Neutral):
 
     speaker: str
     text: str
-    t_ms: int | None = None
+    t_ms: int | None = Field(default=None, ge=0)
 
 
 class ToolUse(_Neutral):
@@ -42,11 +45,11 @@ class ToolUse(_Neutral):
     error: str | None = None
     status: str | None = None
     """succeeded, failed, timed_out or invalid_result, where the data says so itself."""
-    latency_ms: int | None = None
-    retries: int = 0
+    latency_ms: int | None = Field(default=None, ge=0)
+    retries: int = Field(default=0, ge=0)
     write: bool | None = None
     idempotency_key: str | None = None
-    t_ms: int | None = None
+    t_ms: int | None = Field(default=None, ge=0)
     turn_i: int | None = None
 
 
@@ -100,7 +103,7 @@ def parse_line(line: bytes, where: str) -> Conversation:
             raise ConversationError(f"{where}: not a JSON object")
         for field in ("started_at", "ended_at"):  # Some data sets write local times without an offset: take UTC.
             text = document.get(field)
-            if isinstance(text, str) and len(text) >= 19 and not text.endswith("Z") and "+" not in text[10:]:
+            if isinstance(text, str) and _LOCAL_TIME.fullmatch(text):
                 document[field] = text + "Z"
         return Conversation.model_validate(document)
     except WireError as error:
