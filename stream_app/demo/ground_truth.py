@@ -86,7 +86,9 @@ def _written_twice(tools: list[dict[str, Any]]) -> bool:
 
 def _samples(call: ConvertedCall, policy: Policy) -> set[str]:
     ended = call.sent("call-ended")
-    known = {name: ended[0][name] for name in ("agentId", "queue", "language", "cohort")} if ended else {}
+    if not ended:
+        return set()  # Nobody can say which stratum it belongs to.
+    known = {name: ended[0][name] for name in ("agentId", "queue", "language", "cohort")}
     drawn: set[str] = set()
     for row in policy.reasons:
         if row.sample is not None:

@@ -96,19 +96,35 @@ class Publisher:
 
         Waits only while the buffer is full. Raises TopicAbsent and KafkaUnavailable; so may the future.
         """
-        await self.partitions(topic)  # The client library would wait for a missing topic until its timeout.
         try:
-            confirmation = await self._producer.send(
-                self._settings.topic(topic), value, key, partition=partition, headers=list(headers)
-            )
+            confirmation = await self._hand_over(topic, key, value, headers, partition)
         except AWAY as error:
             raise unavailable(self._settings, error) from error
         return asyncio.ensure_future(self._written(topic, confirmation))
 
     async def send_all(self, records: Sequence[Outgoing]) -> list[Written]:
-        """Send the records in order and wait until every one is confirmed."""
-        waiting = [await self.send(one.topic, one.key, one.value, one.headers, one.partition) for one in records]
-        return list(await asyncio.gather(*waiting))
+        """Send the records in order and wait until every one is confirmed. Raises TopicAbsent, KafkaUnavailable."""
+        try:
+            waiting = [
+                await self._hand_over(one.topic, one.key, one.value, one.headers, one.partition) for one in records
+            ]
+            confirmed = await asyncio.gather(*waiting)
+        except AWAY as error:
+            raise unavailable(self._settings, error) from error
+        return [
+            Written(record.topic, metadata.partition, metadata.offset, metadata.timestamp)
+            for record, metadata in zip(records, confirmed, strict=True)
+        ]
+
+    async def _hand_over(
+        self, topic: str, key: bytes | None, value: bytes | None, headers: Headers, partition: int | None
+    ) -> Awaitable[Any]:
+        if topic not in self._counts:  # The client library would wait for a missing topic until its timeout.
+            await self.partitions(topic)
+        confirmation: Awaitable[Any] = await self._producer.send(
+            self._settings.topic(topic), value, key, partition=partition, headers=list(headers)
+        )
+        return confirmation
 
     async def partitions(self, topic: str) -> int:
         """How many partitions a topic has. Raises TopicAbsent."""
