@@ -78,10 +78,14 @@ def _compare(one: Expected, packet: dict[str, Any]) -> list[str]:
 
 
 def latencies_ms(seen: Seen, input_times: dict[str, int]) -> list[int]:
-    """Last evidence at the broker -> packet at the broker, ms, for first versions that evidence completed."""
+    """Last evidence at the broker -> packet at the broker, ms, for first versions that evidence completed.
+
+    Packets that waited for a source object to appear are left out: that wait is the policy's, not the line's.
+    """
     found = []
     for packet in seen.all_packets:
-        if packet["version"] == 1 and packet["completedBy"] == "all_evidence":
+        waited = any(gap["reason"] == "fetch_failed" for gap in packet["missing"])
+        if packet["version"] == 1 and packet["completedBy"] == "all_evidence" and not waited:
             times = [
                 input_times[f"{entry['topic']}/{entry['partition']}/{entry['offset']}"] for entry in packet["evidence"]
             ]

@@ -20,7 +20,7 @@ from stream_app.core.wire import write_json
 from stream_app.demo.convert import ConvertedCall, TimedEvent
 from stream_app.pipeline.ports import Headers
 
-EVENTS_PER_S = 160
+EVENTS_PER_S = 100
 """How fast the replay may be on a small machine that also runs the broker, the store and the worker."""
 
 _ENVELOPE_FIELDS = (("id", "eventId"), ("source", "source"), ("time", "occurredAt"))
