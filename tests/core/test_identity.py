@@ -1,0 +1,105 @@
+"""One alias's state machine: parking, linking, hops, conflicts."""
+
+from __future__ import annotations
+
+from stream_app.core import identity
+from stream_app.core.evidence import AcceptedEvent, Position
+from stream_app.core.identities import Link, Park
+from stream_app.core.identity import AliasState, Resolution, fold_link, fold_park, hop_id
+
+ALIAS = "livekitRoom:room-1"
+
+
+def accepted(offset: int = 0) -> AcceptedEvent:
+    return AcceptedEvent(
+        position=Position(topic="tool-call", partition=0, offset=offset),
+        received_at=0,
+        digest="0" * 64,
+        event={"eventId": f"e{offset}", "type": "tool-call", "source": "test"},
+    )
+
+
+def link(canonical: str | None = None, other: str | None = None, hop: int = 0) -> Link:
+    return Link(
+        alias=ALIAS,
+        canonical_call_id=canonical,
+        other=other,
+        said_by="test",
+        position=Position(topic="identity-linked", partition=0, offset=9),
+        hop=hop,
+    )
+
+
+def park(offset: int = 0, canonical: str | None = None) -> Park:
+    return Park(alias=ALIAS, canonical_call_id=canonical, event=accepted(offset))
+
+
+def released(resolution: Resolution) -> list[tuple[str, str]]:
+    return [(event.event["eventId"], event.canonical_call_id) for event in resolution.released]
+
+
+def test_events_park_until_a_link_releases_them_in_their_order() -> None:
+    state = AliasState(alias=ALIAS)
+    for offset in (3, 1, 2):
+        state = fold_park(state, park(offset), now=5).state
+    assert [event.event["eventId"] for event in state.parked] == ["e3", "e1", "e2"]
+    assert state.since == 5
+    bound = fold_link(state, link("call-1"))
+    assert released(bound) == [("e3", "call-1"), ("e1", "call-1"), ("e2", "call-1")]
+    assert bound.state.parked == ()
+    assert released(fold_park(bound.state, park(4), now=6)) == [("e4", "call-1")]
+
+
+def test_a_redelivered_event_is_parked_once() -> None:
+    once = fold_park(AliasState(alias=ALIAS), park(1), now=5).state
+    assert fold_park(once, park(1), now=6).state == once
+
+
+def test_a_claim_links_the_alias_and_passes_itself_on() -> None:
+    waiting = fold_park(AliasState(alias=ALIAS), park(1), now=5).state
+    claimed = fold_park(waiting, park(2, canonical="call-1"), now=6)
+    assert released(claimed) == [("e1", "call-1"), ("e2", "call-1")]
+    assert claimed.state.canonical_call_id == "call-1"
+
+
+def test_an_alias_of_one_call_is_not_given_to_another() -> None:
+    bound = fold_link(AliasState(alias=ALIAS), link("call-1")).state
+    by_event = fold_park(bound, park(2, canonical="call-2"), now=6)
+    assert by_event.state == bound
+    assert released(by_event) == []
+    assert by_event.refused_event == accepted(2)
+    assert by_event.refused is not None
+    assert (by_event.refused.owner, by_event.refused.claimed_by) == ("call-1", "call-2")
+    by_link = fold_link(bound, link("call-2"))
+    assert by_link.state == bound
+    assert by_link.refused is not None
+    assert by_link.refused_event is None
+
+
+def test_a_linked_alias_tells_its_neighbours_once() -> None:
+    state = fold_link(AliasState(alias=ALIAS), link(other="vapiCallId:v")).state
+    state = fold_link(state, link(other="vapiCallId:v")).state
+    assert state.edges == ("vapiCallId:v",)
+    bound = fold_link(state, link("call-1"))
+    (hop,) = bound.hops
+    assert (hop.alias, hop.canonical_call_id, hop.hop) == ("vapiCallId:v", "call-1", 1)
+    assert fold_link(bound.state, link("call-1")).hops == ()
+    assert [one.alias for one in fold_link(bound.state, link(other="x:y")).hops] == ["x:y"]
+
+
+def test_hops_end() -> None:
+    state = AliasState(alias=ALIAS, edges=("x:y",))
+    assert fold_link(state, link("call-1", hop=identity.MAX_HOPS)).hops == ()
+    assert len(fold_link(state, link("call-1", hop=identity.MAX_HOPS - 1)).hops) == 1
+
+
+def test_an_alias_is_no_neighbour_of_itself() -> None:
+    state = AliasState(alias=ALIAS)
+    assert fold_link(state, link(other=ALIAS)).state == state
+
+
+def test_the_same_hop_has_the_same_receipt() -> None:
+    state = AliasState(alias=ALIAS, edges=("x:y", "x:z"))
+    first, again = fold_link(state, link("call-1")).hops, fold_link(state, link("call-1")).hops
+    assert [hop_id(hop) for hop in first] == [hop_id(hop) for hop in again]
+    assert len({hop_id(hop) for hop in first}) == 2
