@@ -35,7 +35,7 @@ class JoinPartition:
         self._suffix = f"/{partition}".encode()
         """Rows that every partition has carry its number, so that no cache can mix them up."""
         self._clock = PartitionClock()
-        self._policies: dict[str, Policy] = {}
+        self._policies: dict[str, Policy] = {default_policy.sha256: default_policy}
         self._active = default_policy
         self._wheel = DeadlineWheel()
         self._open: dict[str, int] = {}
