@@ -35,7 +35,8 @@ _TOLD_EVERY_S = 2.0
 @click.option("--seed", default=7, show_default=True, help="Draws calls, names, order, delays and what is withheld.")
 @click.option("--speed", default=50.0, show_default=True, type=click.FloatRange(1, 200), help="Times real time.")
 @click.option("--keep", is_flag=True, help="Leave broker, store and worker running, to look at.")
-@click.option("--dir", "directory", default=Path(".dev"), show_default=True, type=click.Path(path_type=Path),
+@click.option("--dir", "directory", default=Path(".dev"), envvar="STREAM_APP_DEV_DIR", show_envvar=True,
+              show_default=True, type=click.Path(file_okay=False, path_type=Path),
               help="Where the embedded stack has its data.")  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Print the figures as one JSON document.")
 def demo(data: Path | None, calls: int, seed: int, speed: float, keep: bool, directory: Path, as_json: bool) -> None:
@@ -51,14 +52,15 @@ def demo(data: Path | None, calls: int, seed: int, speed: float, keep: bool, dir
     except (ConversationError, OSError) as error:
         raise click.UsageError(str(error)) from None
     stack = Stack(directory)
-    was_running = stack.is_running()
+    was_running, kept = stack.is_running(), False
     with explained(), interrupted_by_sigterm():
         try:
             with part_lines(console) as report:
                 endpoints = stack.up(report)
             figures = _run(told, endpoints, speed=speed, seed=seed, keep=keep, console=console)
+            kept = keep
         finally:
-            if not keep and not was_running:
+            if not kept and not was_running:
                 stack.down()
     if as_json:
         click.echo(json.dumps(figures, indent=1))
@@ -171,6 +173,10 @@ def _look_further(figures: dict[str, Any], kept: Path | None, console: Console) 
         f"stream-app why {figures['anyAlias']}",
     ]
     console.print("Look further" + ("" if kept else " (run `make demo KEEP=1`, which leaves everything up)") + ":")
+    if figures["workerPid"]:
+        lines.append(
+            f"kill {figures['workerPid']}; stream-app dev down --dir {kept}   # stops the worker, then the stack"
+        )
     for line in lines:
         console.print(f"  {line}", markup=False, highlight=False, soft_wrap=True)
 

@@ -80,19 +80,26 @@ async def run(
     await admin.apply(settings)
     await policies.activate(settings, policy)
     progress("creating topics", 1, 1)
-    worker = await _start_worker(settings, where, progress)
+    worker = _start_worker(settings, where)
+    left_running = False
     try:
+        await _await_ready(worker, where, progress)
         async with app.object_store(settings_of(where.provider, "", policy_path, where.directory)) as store:
             await _upload(store, calls, progress)
-        return await _replay_and_check(calls, settings, policy, speed, seed, progress, worker)
+        figures = await _replay_and_check(calls, settings, policy, speed, seed, progress, worker)
+        left_running = keep
+        return {**figures, "workerPid": worker.pid if keep else None}
     finally:
-        if not keep:
+        if not left_running:  # Also when interrupted: what nobody will look at is not left behind.
             _stop(worker)
 
 
-async def _start_worker(settings: Settings, where: Environment, progress: Progress) -> subprocess.Popen[bytes]:
-    """The line as a process of its own, as production has it; returns when every stage said `ready`."""
-    log_path = where.directory / "worker.log"
+def _worker_log(where: Environment) -> Path:
+    return where.directory / "worker.log"
+
+
+def _start_worker(settings: Settings, where: Environment) -> subprocess.Popen[bytes]:
+    """The line as a process of its own, as production has it; in its own session, so that Ctrl-C comes to us alone."""
     variables = {
         **os.environ,
         **where.worker,
@@ -101,26 +108,30 @@ async def _start_worker(settings: Settings, where: Environment, progress: Progre
         "STREAM_APP_POLICY_FILE": str(settings.policy_file),
         "STREAM_APP_STATE_DIR": str(settings.state_dir),
     }
-    with log_path.open("wb") as log:
-        worker = subprocess.Popen(  # noqa: ASYNC220 - it outlives this loop with KEEP=1
+    with _worker_log(where).open("wb") as log:
+        return subprocess.Popen(
             [sys.executable, "-m", "stream_app", "worker", "--stages", ",".join(STAGES)],
             stdout=log, stderr=subprocess.STDOUT, env=variables, start_new_session=True,
         )  # fmt: skip
+
+
+async def _await_ready(worker: subprocess.Popen[bytes], where: Environment, progress: Progress) -> None:
+    """Return when every stage said `ready`. Raises DemoFailed with the end of the worker's log."""
+    log_path = _worker_log(where)
     until = time.monotonic() + READY_TIMEOUT_S
     while True:
         ready = [stage for stage in STAGES if f"ready {stage}".encode() in log_path.read_bytes()]
         progress("starting the worker", len(ready), len(STAGES))
         if len(ready) == len(STAGES):
-            return worker
+            return
         if worker.poll() is not None or time.monotonic() > until:
-            _stop(worker)
             tail = "\n".join(log_path.read_text(errors="replace").splitlines()[-8:])
             raise DemoFailed(f"the worker did not get ready; its log is {log_path} and ends with:\n{tail}")
         await asyncio.sleep(0.1)
 
 
 def _stop(worker: subprocess.Popen[bytes]) -> None:
-    """SIGTERM, then SIGKILL for the whole session: the supervisor's children are in sessions of their own."""
+    """SIGTERM, which the supervisor passes on to its stages; SIGKILL where that does not end it."""
     if worker.poll() is None:
         worker.send_signal(signal.SIGTERM)
         try:
@@ -189,11 +200,6 @@ async def _replay_and_check(
             ),
         },
     )
-
-
-def _any_alias(calls: list[ConvertedCall], seen: Seen) -> str | None:
-    known = (call.aliases.items() for call in calls if call.call_id in seen.packets)
-    return next((f"{scheme}:{value}" for aliases in known for scheme, value in aliases), None)
 
 
 async def _watch(settings: Settings, seen: Seen, done: asyncio.Event) -> None:
