@@ -26,8 +26,10 @@ _SHA256SUM = "tests/core/test_manifest.py::test_golden_hashes_are_what_sha256sum
 _UNREDACTED = "tests/core/test_sources.py::test_what_is_not_stated_to_be_redacted_is_withheld"
 _SOURCES = "tests/core/test_sources.py::test_the_contracts_call_has_two_sources"
 _STUB = "tests/core/test_publication.py::test_a_stub_says_why_and_nothing_of_what_was_said_or_done"
-_IDENTITY = "tests/core/test_identity.py"
-_JOIN = "tests/core/test_join.py"
+_NO_PAYLOAD = "tests/pipeline/test_intake.py::test_no_payload_of_a_tool_goes_further"
+_PARKED = "tests/core/test_identity.py::test_events_park_until_a_link_releases_them_in_their_order"
+_REFUSED = "tests/pipeline/test_identity.py::test_a_claim_on_another_calls_alias_is_refused_and_accounted_for"
+_NAMED = "tests/core/test_join.py::test_deadline_names_what_never_came_and_what_was_declared_never"
 
 
 def _field(name: str, here: str, place: str, test: str = _WHOLE, issue: int | None = None) -> Row:
@@ -47,7 +49,7 @@ PACKET_ROWS: tuple[Row, ...] = (
         "canonicalCallId",
         "One stable ID; events that know only aliases wait until a link names it.",
         "canonical_call_id",
-        _IDENTITY,
+        _PARKED,
     ),
     _field("providerAliases", "Every alias any evidence named, by scheme.", "provider_aliases"),
     _field(
@@ -136,7 +138,7 @@ PACKET_ROWS: tuple[Row, ...] = (
         "Export rule",
         "What cannot be joined under one ID is parked, or refused with an alert; a packet names what it lacks.",
         ("stream_app.core.identity:fold_park", "stream_app.core.requirements:missing_of"),
-        (_IDENTITY, _JOIN),
+        (_PARKED, _REFUSED, _NAMED),
     ),
     Row(
         "Rules",
@@ -150,7 +152,7 @@ PACKET_ROWS: tuple[Row, ...] = (
         "Reviewer-safe export",
         "No payloads behind intake; blocked bodies on a topic of their own; only redacted transcripts are copied.",
         ("stream_app.core.evidence:reduce_event", _SEALER),
-        (_WHOLE, _UNREDACTED, _STUB),
+        (_NO_PAYLOAD, _UNREDACTED, _STUB),
         6,
     ),
 )

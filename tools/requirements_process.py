@@ -25,8 +25,10 @@ _MADE = "tests/core/test_artifacts.py::test_tools_evaluation_and_trace_are_made_
 _NOT_SHOWN = "tests/pipeline/test_seal.py::test_a_transcript_that_cannot_be_shown_blocks_and_is_not_copied"
 _NOT_COPIED = "tests/pipeline/test_seal.py::test_the_recording_is_never_read_whole_or_copied"
 _ADOPTS = "tests/pipeline/test_seal.py::test_whoever_comes_second_adopts_what_was_committed_even_if_a_source_changed"
-_IDENTITY = "tests/core/test_identity.py"
-_JOIN = "tests/core/test_join.py"
+_NO_PAYLOAD = "tests/pipeline/test_intake.py::test_no_payload_of_a_tool_goes_further"
+_PARKED = "tests/core/test_identity.py::test_events_park_until_a_link_releases_them_in_their_order"
+_REFUSED = "tests/pipeline/test_identity.py::test_a_claim_on_another_calls_alias_is_refused_and_accounted_for"
+_DORMANT = "tests/core/test_join.py::test_settled_without_a_reason_stays_in"
 
 PROCESS_ROWS: tuple[Row, ...] = (
     Row(
@@ -66,7 +68,7 @@ PROCESS_ROWS: tuple[Row, ...] = (
         "Tool/backend logs",
         "`tool-call` with status, retries and side-effect proof; payloads become summaries at the door.",
         ("stream_app.core.events:ToolCall", _SUMMARY),
-        (_INPUTS, _WHOLE),
+        (_INPUTS, _NO_PAYLOAD),
         5,
     ),
     Row(
@@ -82,14 +84,14 @@ PROCESS_ROWS: tuple[Row, ...] = (
         "Select calls",
         "Reasons from evidence by policy rows; without a reason nothing leaves.",
         (_ROWS,),
-        (_EACH_REASON, _JOIN),
+        (_EACH_REASON, _DORMANT),
     ),
     Row(
         "Steps",
         "Resolve identity",
         "Aliases are linked to one canonical ID; a second claim on an alias is refused with an alert.",
         ("stream_app.core.identity:fold_link",),
-        (_IDENTITY,),
+        (_PARKED, _REFUSED),
         5,
     ),
     Row(
@@ -241,7 +243,7 @@ PROCESS_ROWS: tuple[Row, ...] = (
         "secrets and credentials",
         "Tool payloads become keys and types at the door. Scanning transcripts for secrets comes later.",
         (_SUMMARY,),
-        (_WHOLE,),
+        (_NO_PAYLOAD,),
         6,
     ),
     Row(
@@ -264,7 +266,7 @@ PROCESS_ROWS: tuple[Row, ...] = (
         "every call of a busy day",
         "A call without a reason is dormant; nothing of it leaves.",
         ("stream_app.core.judgement:judge",),
-        (_JOIN,),
+        (_DORMANT,),
     ),
     Row(
         "What not to export",
