@@ -28,7 +28,8 @@ log = logging.getLogger(__name__)
 
 MAX_BATCH = 500
 MAX_QUEUE = 2000
-"""Records that wait in one lane before the consumer is held back."""
+"""Records that wait to be folded in one lane before the consumer is held back. Those that wait for a receipt do not
+count: the receipt comes by the same partition, behind any backlog, and holding it back would hold it for ever."""
 
 
 class Writer(Protocol):
@@ -91,11 +92,12 @@ class Lane:
         self._task = asyncio.create_task(self._run(), name=f"lane {name}")
 
     def __len__(self) -> int:
+        """Records that are not acknowledged yet, those of the batch under way included."""
         return len(self._arrived) + len(self._undone)
 
     async def submit(self, incoming: Incoming, ack: Callable[[], None]) -> None:
         """Queue one record; waits while the lane is full."""
-        while len(self) >= MAX_QUEUE and not self.closed:
+        while len(self._arrived) >= MAX_QUEUE and not self.closed:
             self._room.clear()
             await self._room.wait()
         self._arrived.append(Entry(incoming, ack))
@@ -118,6 +120,9 @@ class Lane:
                     self._wake.clear()
                     await self._wake.wait()
                 batch = [self._arrived.popleft() for _ in range(min(len(self._arrived), MAX_BATCH))]
+                self._undone.extend(batch)
+                if len(self._arrived) < MAX_QUEUE:
+                    self._room.set()
                 await self._commit(batch)
         except asyncio.CancelledError:
             raise
@@ -141,7 +146,6 @@ class Lane:
         if self._rows is not None:
             await self._rows.commit()
         # 3. Receipts.
-        self._undone.extend(batch)
         for entry in self._undone:
             entry.waiting -= receipts
         following = [entry for entry in self._undone if not entry.followed and not entry.waiting]
@@ -166,5 +170,3 @@ class Lane:
             self._undone.popleft()
             entry.ack()
             self.done_upto = entry.incoming.offset + 1
-        if len(self) < MAX_QUEUE:
-            self._room.set()
