@@ -191,7 +191,11 @@ async def end_offsets(settings: Settings, *topics: str) -> dict[tuple[str, int],
     """The offset after the last committed record, by (topic, partition): a bookmark for `read_topic(start=...)`."""
     names = {settings.topic(topic): topic for topic in topics}
     partitions = await partitions_of(settings, names)
-    consumer = AIOKafkaConsumer(bootstrap_servers=settings.kafka_bootstrap, isolation_level="read_committed")
+    consumer = AIOKafkaConsumer(
+        bootstrap_servers=settings.kafka_bootstrap,
+        isolation_level="read_committed",
+        request_timeout_ms=int(settings.request_timeout_s * 1000),
+    )
     try:
         await consumer.start()
         ends = await consumer.end_offsets(partitions)
@@ -204,7 +208,11 @@ async def end_offsets(settings: Settings, *topics: str) -> dict[tuple[str, int],
 
 async def partitions_of(settings: Settings, names: Iterable[str]) -> list[Any]:
     """Every partition of the topics (full names); a topic that is not there is an error, not an empty answer."""
-    admin = AIOKafkaAdminClient(bootstrap_servers=settings.kafka_bootstrap, client_id=f"{settings.app_id}-reader")
+    admin = AIOKafkaAdminClient(
+        bootstrap_servers=settings.kafka_bootstrap,
+        client_id=f"{settings.app_id}-reader",
+        request_timeout_ms=int(settings.request_timeout_s * 1000),
+    )
     try:
         await admin.start()
         described = {one["topic"]: one["partitions"] for one in await admin.describe_topics(list(names))}
