@@ -76,10 +76,27 @@ class ConcurrentLane:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _make(self, incoming: Incoming, before: asyncio.Task[None] | None) -> None:
+        """Handle one record. A failure is told at once, not when its turn to be acknowledged comes."""
+        try:
+            await self._handle_when_due(incoming, before)
+        except asyncio.CancelledError:
+            raise
+        except BaseException as error:
+            self._give_up(error)
+            raise
+
+    def _give_up(self, error: BaseException) -> None:
+        if not self.closed:
+            self.closed = True
+            self._room.set()
+            self._fail(self.name, error)
+
+    async def _handle_when_due(self, incoming: Incoming, before: asyncio.Task[None] | None) -> None:
         if self._due_at is not None:
             await asyncio.sleep(max(0.0, self._due_at(incoming) / 1000 - time.time()))
         if before is not None:
             await asyncio.wait([before])
+            before.result()  # After one that failed nothing of its call is handled.
         pause = FIRST_PAUSE_S
         while True:
             try:
@@ -111,5 +128,4 @@ class ConcurrentLane:
         except asyncio.CancelledError:
             raise
         except BaseException as error:
-            if not self.closed:
-                self._fail(self.name, error)
+            self._give_up(error)
