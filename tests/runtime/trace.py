@@ -118,10 +118,10 @@ def violations(steps: Sequence[Step], effects: Mapping[int, Effects]) -> list[st
                 if when("acked", offset) < never:
                     found.append(f"acked {offset} without receipt {token}")
                 continue
-            for key, _ in effects[giver].rows:  # The receipt counts once its own record's rows are safe.
+            for row, _ in effects[giver].rows:  # The receipt counts once its own record's rows are safe.
                 for later in [*then, *in_turn]:
-                    must_precede(("stored", key.decode()), ("sent", later))
-                must_precede(("stored", key.decode()), ("acked", offset))
+                    must_precede(("stored", row.decode()), ("sent", later))
+                must_precede(("stored", row.decode()), ("acked", offset))
         for earlier in (other for other in effects if other < offset):
             must_precede(("acked", earlier), ("acked", offset))
             for name in in_turn:
