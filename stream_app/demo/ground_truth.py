@@ -1,7 +1,7 @@
 """The only place that says what must come out of the replay, from what was put in: rules of its own, not the join's.
 
 Written from the published policy and the product's rules, on purpose without the code that it checks; only the
-sample's keyed hash is taken from there, because a sample has no other truth than its hash.
+sample's keyed hash and the precedence of aliases are taken from there, because neither has a truth of its own.
 """
 
 from __future__ import annotations
@@ -9,11 +9,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from stream_app.core.identities import by_precedence
 from stream_app.core.policy import Policy
 from stream_app.core.selection.samples import is_drawn, stratum_of
 from stream_app.demo.convert import ConvertedCall
 
 NEEDS_TRACE = {"customer_reported", "failed_tool_call", "regression_candidate", "latency_or_silence"}
+FROM_EVALUATION = {"unsafe_or_noncompliant", "regression_candidate"}
 TROUBLE = {"failed", "timed_out", "invalid_result"}
 
 
@@ -31,13 +33,20 @@ class Expected:
     """Whether a `timed_out` alert must be raised."""
     parked: int
     """Records that must still wait at aliases nobody linked; a re-send waits beside the first."""
+    orphans: frozenset[str] = frozenset()
+    """IDs of the orphan alerts that must be raised: for each alias that evidence waits at, or for the call itself."""
+    superseded: bool = False
+    """Whether late evidence must have made a later version."""
 
 
 def expect(call: ConvertedCall, policy: Policy) -> Expected:
     """Work out one call's end."""
     ended = call.sent("call-ended")
     if call.plan == "no_call_ended_aliases":
-        return Expected(call.call_id, None, frozenset(), frozenset(), times_out=False, parked=len(call.events))
+        waiting = frozenset(f"{_waits_at(event.document)}/orphan/1" for event in call.events)
+        return Expected(
+            call.call_id, None, frozenset(), frozenset(), times_out=False, parked=len(call.events), orphans=waiting
+        )
     reasons = _reasons(call, policy)
     missing = _missing(call, reasons, late_is_there=True)
     waits = {kind for kind, why in _missing(call, reasons, late_is_there=False) if why == "never_seen"}
@@ -50,7 +59,17 @@ def expect(call: ConvertedCall, policy: Policy) -> Expected:
         reasons=frozenset(reasons),
         times_out=bool(ended) and bool(waits),
         parked=0,
+        orphans=frozenset() if ended or reasons else frozenset({f"{call.call_id}/orphan/1"}),
+        superseded=call.plan == "late_evaluation" and bool(reasons - FROM_EVALUATION),
     )
+
+
+def _waits_at(event: dict[str, Any]) -> str:
+    """The alias that an event without canonical ID waits under: the best known of those it carries."""
+    names = dict(event.get("aliases", {}))
+    if "traceId" in event:
+        names["traceId"] = event["traceId"]
+    return by_precedence(names)[0]
 
 
 def _reasons(call: ConvertedCall, policy: Policy) -> set[str]:

@@ -47,6 +47,7 @@ def differences(expected: list[Expected], seen: Seen) -> list[str]:
     known = {one.call_id for one in expected}
     found += [f"{call}: a packet for a call that nobody made" for call in sorted(set(seen.packets) - known)]
     timed_out = {alert["canonicalCallId"] for alert in seen.alerts.values() if alert["kind"] == "timed_out"}
+    orphans = {alert["alertId"] for alert in seen.alerts.values() if alert["kind"] == "orphan"}
     for one in expected:
         packet = seen.packets.get(one.call_id)
         if one.status is None:
@@ -60,6 +61,8 @@ def differences(expected: list[Expected], seen: Seen) -> list[str]:
             found += _compare(one, packet)
         if one.times_out != (one.call_id in timed_out):
             found.append(f"{one.call_id}: timed_out alert {'expected, none came' if one.times_out else 'not expected'}")
+        # Only what is absent counts: where the line lags, an orphan may be named and found again later.
+        found += [f"{one.call_id}: orphan alert {name} expected, none came" for name in sorted(one.orphans - orphans)]
     return found
 
 
@@ -74,6 +77,8 @@ def _compare(one: Expected, packet: dict[str, Any]) -> list[str]:
     reasons = {packet["selectionReason"], *packet["otherReasons"]}
     if reasons != one.reasons:
         found.append(f"{packet['packetId']}: reasons {sorted(reasons)}, expected {sorted(one.reasons)}")
+    if one.superseded and packet["version"] < 2:
+        found.append(f"{packet['packetId']}: late evidence came, but no later version")
     return found
 
 

@@ -227,21 +227,16 @@ async def _await_outcome(
     expected: list[Expected], seen: Seen, policy: Policy, progress: Progress, watching: list[asyncio.Task[None]]
 ) -> list[str]:
     """Wait until everything expected is there, at most past the last deadline; then look for surplus."""
-    orphaned = sum(1 for one in expected if one.parked)
     until = time.monotonic() + policy.timing.deadline / 1000 + policy.timing.orphan / 1000 + SLACK_S
     while True:
         for task in watching:
             if task.done():
                 task.result()
         left = differences(expected, seen)
-        alerted = sum(1 for alert in seen.alerts.values() if alert["kind"] == "orphan")
-        progress("waiting for deadlines and packets", len(expected) - len(left), len(expected))
-        if (not left and alerted >= orphaned) or time.monotonic() > until:
+        progress("waiting for deadlines and packets", max(0, len(expected) - len(left)), len(expected))
+        if not left or time.monotonic() > until:
             await asyncio.sleep(SURPLUS_S)
-            left = differences(expected, seen)
-            if alerted < orphaned:
-                left.append(f"{orphaned} calls were never identified, only {alerted} orphan alerts came")
-            return left
+            return differences(expected, seen)
         await asyncio.sleep(0.5)
 
 
