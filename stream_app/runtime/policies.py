@@ -10,11 +10,15 @@ from stream_app.runtime.client import Publisher, read_topic
 from stream_app.settings import Settings
 from stream_app.topics import EVIDENCE
 
+RECENT_RECORDS = 20_000
+"""How far back in each partition a policy record is looked for. Days of clocks and evidence would take minutes to read,
+and one that is not found is only written again: the join takes the same policy twice without a difference."""
+
 
 async def active(settings: Settings) -> dict[int, str]:
-    """Partition -> SHA-256 of the newest policy record in it. Raises KafkaUnavailable, TopicAbsent."""
+    """Partition -> SHA-256 of its newest policy record, where it is recent. Raises KafkaUnavailable, TopicAbsent."""
     newest: dict[int, str] = {}
-    async for record in read_topic(settings, EVIDENCE.name):
+    async for record in read_topic(settings, EVIDENCE.name, start=RECENT_RECORDS):
         if b'"policy-activated"' in (record.value or b""):  # Cheap look before the parse: nearly all are not.
             try:
                 document = read_json(record.value or b"")
@@ -26,7 +30,7 @@ async def active(settings: Settings) -> dict[int, str]:
 
 
 async def activate(settings: Settings, policy: Policy) -> int:
-    """Write the policy where another (or none) is in force; returns in how many partitions it was."""
+    """Write the policy where another (or none recent) is found; returns in how many partitions it was written."""
     in_force = await active(settings)
     value = PolicyActivated(sha256=policy.sha256, policy=policy.to_dict()).to_bytes()
     missing = [p for p in range(settings.internal_partitions) if in_force.get(p) != policy.sha256]
