@@ -6,6 +6,8 @@ chose would lose evidence silently.
 
 from __future__ import annotations
 
+import asyncio
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -14,7 +16,7 @@ from aiokafka import AIOKafkaConsumer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
-from stream_app.runtime.client import AWAY, partitions_of, unavailable
+from stream_app.runtime.client import AWAY, TopicAbsent, partitions_of, unavailable
 from stream_app.settings import Settings
 from stream_app.topics import DAY_MS, MIB, TOPICS, Role
 
@@ -25,6 +27,7 @@ CHANGELOG_MAX_BYTES = 8 * MIB
 """One call's whole state must fit one record."""
 
 _EXISTS = 36
+_APPEARS_S = 0.05
 
 
 @dataclass(frozen=True)
@@ -156,16 +159,33 @@ async def _create_missing(settings: Settings, client: Any, wanted: Sequence[Want
     for name, code, *message in answer.topic_errors:
         if code not in (0, _EXISTS):  # Somebody else may have created it in between: the check below judges it.
             raise TopicCreationFailed(f"{name} could not be created (error {code}): {(message or [None])[0]}")
-    await _await_leaders(settings, [one.name for one in missing])
+    await await_leaders(settings, [one.name for one in missing])
     return frozenset(one.name for one in missing)
 
 
-async def _await_leaders(settings: Settings, names: list[str]) -> None:
-    """Wait until every partition of new topics answers: metadata names a leader before that leader takes records."""
-    consumer = AIOKafkaConsumer(bootstrap_servers=settings.kafka_bootstrap)
+async def await_leaders(settings: Settings, names: Sequence[str]) -> None:
+    """Wait until every partition of these new topics (full names) answers.
+
+    The broker confirms a topic before its metadata names it, and names a leader before that leader takes records.
+    Raises TopicAbsent where a topic has not appeared after the request timeout, and KafkaUnavailable.
+    """
+    until = time.monotonic() + settings.request_timeout_s
+    while True:
+        try:
+            partitions = await partitions_of(settings, names)
+            break
+        except TopicAbsent:
+            if time.monotonic() > until:
+                raise
+            await asyncio.sleep(_APPEARS_S)
+    consumer = AIOKafkaConsumer(
+        bootstrap_servers=settings.kafka_bootstrap, request_timeout_ms=int(settings.request_timeout_s * 1000)
+    )
     try:
         await consumer.start()
-        await consumer.end_offsets(await partitions_of(settings, names))
+        await consumer.end_offsets(partitions)
+    except AWAY as error:
+        raise unavailable(settings, error) from error
     finally:
         await consumer.stop()
 
