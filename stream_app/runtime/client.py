@@ -7,6 +7,7 @@ topic never disturbs the line.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from types import TracebackType
@@ -24,6 +25,10 @@ MAX_REQUEST_BYTES = 16 << 20
 
 AWAY = (KafkaConnectionError, KafkaTimeoutError, NodeNotReadyError, RequestTimedOutError, OSError, TimeoutError)
 """What the client library raises where a broker is not there; everything else is a mistake to be seen as it is."""
+
+# The client library logs each failed attempt; a command has one message of its own instead. Stages set up logging, and
+# still see all of it.
+logging.getLogger("aiokafka").addHandler(logging.NullHandler())
 
 _POLL_MS = 200
 Start = Literal["beginning", "end"] | int | dict[tuple[str, int], int]
