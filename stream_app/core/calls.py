@@ -21,6 +21,8 @@ class CallState(Model):
     duplicates: tuple[Position, ...] = ()
     duplicate_count: int = 0
     conflicts: tuple[Conflict, ...] = ()
+    alternates: tuple[Item, ...] = ()
+    """Other contents of conflicting events: none is believed, but a reason that any of them gives counts."""
     first_seen: int | None = None
     """Join time when the first evidence came, ms; None until the join has a time at all."""
     policy: Sha256 | None = None

@@ -78,6 +78,7 @@ def _admit(state: CallState, record: EventRecord, view: View) -> tuple[CallState
         update={
             "conflicts": tuple(sorted((*others, conflict), key=lambda one: one.event_id)),
             "items": tuple(stands if known is same_id else known for known in state.items),
+            "alternates": (*state.alternates, item if stands is same_id else same_id),
             "changed_by_conflict": True,
         }
     ), "conflict"

@@ -84,7 +84,7 @@ def stand(state: CallState, view: View) -> Standing:
     timing = policy.timing
     facts = facts_of(state.call_id, state.items)
     call = facts.primary("call")
-    hits = reasons_of(policy, facts)
+    hits = _hits(state, policy, facts)
     required = required_kinds(policy, facts, hits)
     missing = missing_of(required, state.items, call)
     anchor = end_of(call, timing.skew_ahead, timing.skew_behind) if call else state.first_seen
@@ -95,6 +95,21 @@ def stand(state: CallState, view: View) -> Standing:
         and tools_settled(state.items, call, since_end, timing.tool_settle)
     )
     return Standing(policy, call, facts, hits, required, missing, anchor, settled)
+
+
+def _hits(state: CallState, policy: Policy, facts: Facts) -> tuple[Hit, ...]:
+    """Reasons of the evidence as it stands, of every content of a conflicting event, and the one ordered for before.
+
+    A call that was selected stays selected: its reviewers must hear of what came later, also of what cleared it.
+    """
+    found = {hit.row.reason: hit for hit in reasons_of(policy, facts)}
+    for other in state.alternates:
+        items = tuple(other if item.event_id == other.event_id else item for item in state.items)
+        for hit in reasons_of(policy, facts_of(state.call_id, items)):
+            found.setdefault(hit.row.reason, hit)
+    if state.ordered_reason is not None:
+        found.setdefault(state.ordered_reason, Hit(policy.row(state.ordered_reason)))
+    return tuple(found[row.reason] for row in policy.reasons if row.reason in found)
 
 
 def judge(state: CallState, view: View) -> Outcome:

@@ -245,6 +245,20 @@ def test_one_id_with_two_contents_is_a_conflict_whichever_came_first() -> None:
     assert content(first.orders[-1]) == content(second.orders[-1])
 
 
+def test_a_conflict_blocks_a_sealed_call_also_where_the_other_content_gives_no_reason() -> None:
+    for score in (0.9, 0.8, 0.7, 0.6, 0.1):  # Whichever of the two digests is the smaller one.
+        call = complete_call().fold(stories.evaluation(score=score)).time(MINUTE)
+        assert [order["version"] for order in call.orders] == [1, 2]
+        assert call.orders[1]["selection"]["reason"] == "regression_candidate"
+        assert call.orders[1]["conflicts"]
+
+
+def test_a_call_that_was_selected_stays_selected() -> None:
+    call = Call().fold(stories.call_ended(measures={"minAsrConfidence": 0.1}), stories.trace(), stories.evaluation())
+    call.time(MINUTE).fold(stories.call_ended("corrected", at=START_MS + MINUTE)).time(2 * MINUTE)
+    assert [order["selection"]["reason"] for order in call.orders] == ["low_confidence_turn"] * 2
+
+
 def test_a_redelivered_record_is_a_repeat_and_changes_nothing() -> None:
     call = complete_call()
     before = call.state
@@ -356,7 +370,7 @@ EXTRA = (
     stories.event("selection-requested", "asked", trigger="manual"),
     stories.evaluation("judged-again", failed=False, at=START_MS + SECOND),
     stories.tool("t1-other-source", status="succeeded", number=1),
-    stories.evaluation("judged", failed=True, score=0.2),  # The same ID with other content: a conflict.
+    stories.evaluation("judged", failed=False, score=0.2),  # The same ID with other content: a conflict.
 )
 
 

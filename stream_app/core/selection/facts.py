@@ -1,8 +1,7 @@
 """The only place where a call's evidence becomes facts: the named values that conditions compare.
 
-Pure and independent of order. A correction replaces what it corrects (the latest call-ended, the latest report of one
-evaluation ID), but judgements of different evaluators stand beside each other: a flag that one of them raised is not
-taken back by another who saw nothing.
+Pure and independent of order. The latest call-ended speaks for the call; every judgement counts, corrected ones too: a
+flag that was raised once is a reason to look, and taking it back later must not make a packet depend on the order.
 """
 
 from __future__ import annotations
@@ -58,7 +57,7 @@ def facts_of(call_id: str, items: Sequence[Item]) -> Facts:
     tools = merged_tools(items)
     stated: dict[str, Value | None] = {
         **_call_facts(primaries),
-        **_evaluation_facts(item.event for item in _latest_by(items, "evaluation", "evaluationId")),
+        **_evaluation_facts(item.event for item in items if item.kind == "evaluation"),
         "toolCalls": len(tools),
         "toolFindings": frozenset(finding for tool in tools for finding in tool.findings),
         "reported": True if "report" in primaries else None,
@@ -76,17 +75,6 @@ def facts_of(call_id: str, items: Sequence[Item]) -> Facts:
 def _rank(item: Item) -> tuple[bool, int, str, str]:
     # The digest decides between two contents of one event ID, so that a conflict has one answer in every order.
     return (item.event.get("availability") != "never", item.occurred_at, item.event_id, item.digest)
-
-
-def _latest_by(items: Iterable[Item], kind: Kind, field: str) -> list[Item]:
-    """Of each value of `field`, the latest piece of evidence."""
-    latest: dict[Any, Item] = {}
-    for item in items:
-        if item.kind == kind:
-            current = latest.get(item.event[field])
-            if current is None or _rank(item) > _rank(current):
-                latest[item.event[field]] = item
-    return list(latest.values())
 
 
 def _call_facts(primaries: Mapping[Kind, Item]) -> dict[str, Value | None]:

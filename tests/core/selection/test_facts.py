@@ -77,15 +77,15 @@ def test_the_latest_call_ended_speaks_and_a_tie_goes_to_the_higher_event_id() ->
     assert facts_of("call-1", [tie, new, old]).primary("call") == tie
 
 
-def test_a_correction_replaces_an_evaluation_and_another_evaluator_does_not() -> None:
+def test_a_correction_does_not_take_back_that_there_was_a_reason_to_look() -> None:
     first = evaluation("e1", at=0, evaluationId="ev", label="task_failed", failureLabel="x", policyFlags=["leak"])
     corrected = evaluation("e2", at=1, evaluationId="ev", label="passed")
     other = evaluation("e3", at=2, evaluationId="other", label="passed")
     assert facts_of("call-1", [first, other]).values["evaluationLabels"] == frozenset({"task_failed", "passed"})
     assert facts_of("call-1", [first, other]).values["policyFlags"] == frozenset({"leak"})
     repaired = facts_of("call-1", [other, corrected, first])
-    assert repaired.values["evaluationLabels"] == frozenset({"passed"})
-    assert repaired.values["policyFlags"] == frozenset()
+    assert repaired.values["evaluationLabels"] == frozenset({"passed", "task_failed"})
+    assert repaired.values["policyFlags"] == frozenset({"leak"})
     assert repaired.primary("evaluation") == other
 
 

@@ -1,0 +1,122 @@
+"""A real line for scenarios: own topics, a worker process of all stages, and short ways to publish, wait and look."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from stream_app.core.policy import Policy
+from stream_app.core.wire import read_json
+from stream_app.dev.state import Endpoints
+from stream_app.pipeline.ports import Outgoing
+from stream_app.policy_file import default_policy
+from stream_app.runtime import admin, policies
+from stream_app.runtime.client import Publisher, Written, read_topic
+from stream_app.settings import STAGES, Settings
+from stream_app.sinks.s3 import S3ObjectStore
+
+ROOT = Path(__file__).parents[2]
+READY_S = 60.0
+STOP_S = 25.0
+
+
+class Line:
+    """One deployment in the test stack. Every process it starts is stopped by `stop`."""
+
+    def __init__(self, stack: Endpoints, directory: Path, policy: Policy | None = None) -> None:
+        self.stack = stack
+        self.directory = directory
+        self.policy = policy or default_policy()
+        prefix = f"t{uuid.uuid4().hex[:8]}"
+        self.environment = {
+            **stack.environment(),
+            "STREAM_APP_TOPIC_PREFIX": f"{prefix}.",
+            "STREAM_APP_STATE_DIR": str(directory / "state"),
+            "STREAM_APP_PACKET_BUCKET": f"review-packets/{prefix}",
+            "STREAM_APP_INTERNAL_PARTITIONS": "2",
+            "STREAM_APP_INPUT_PARTITIONS": "2",
+            "STREAM_APP_SESSION_TIMEOUT_S": "6",
+        }
+        values = {name.removeprefix("STREAM_APP_").lower(): value for name, value in self.environment.items()}
+        self.settings = Settings(**values)  # type: ignore[arg-type]
+        self._workers: list[subprocess.Popen[bytes]] = []
+
+    def create(self) -> None:
+        """Topics, and the policy in force."""
+        asyncio.run(admin.apply(self.settings))
+        asyncio.run(policies.activate(self.settings, self.policy))
+
+    def start(self, stages: Sequence[str] = STAGES) -> subprocess.Popen[bytes]:
+        """A worker process; returns when each of its stages is ready."""
+        log = self.directory / f"worker-{len(self._workers)}.log"
+        with log.open("wb") as out:
+            worker = subprocess.Popen(
+                [sys.executable, "-m", "stream_app", "worker", "--stages", ",".join(stages)],
+                cwd=ROOT, env={**os.environ, **self.environment}, stdout=out, stderr=subprocess.STDOUT,
+            )  # fmt: skip
+        self._workers.append(worker)
+        until = time.monotonic() + READY_S
+        while not all(f"ready {stage}".encode() in log.read_bytes() for stage in stages):
+            assert worker.poll() is None, log.read_text(errors="replace")[-2000:]
+            assert time.monotonic() < until, log.read_text(errors="replace")[-2000:]
+            time.sleep(0.1)
+        return worker
+
+    def stop(self) -> None:
+        """Stop every worker, gently and then not."""
+        for worker in self._workers:
+            if worker.poll() is None:
+                worker.send_signal(signal.SIGTERM)
+        for worker in self._workers:
+            try:
+                worker.wait(STOP_S)
+            except subprocess.TimeoutExpired:
+                worker.kill()
+                worker.wait()
+
+    def publish(self, records: Sequence[Outgoing]) -> list[Written]:
+        """Write records as producers would; returns where they stand."""
+
+        async def send() -> list[Written]:
+            async with Publisher(self.settings) as publisher:
+                return await publisher.send_all(records)
+
+        return asyncio.run(send())
+
+    def put(self, uri: str, body: bytes, media_type: str) -> None:
+        """Store an artifact as its provider would."""
+        keys = self.stack.credentials["provider"]
+
+        async def put() -> None:
+            async with S3ObjectStore(
+                endpoint_url=self.stack.s3_endpoint, access_key=keys.access_key, secret_key=keys.secret_key
+            ) as store:
+                await store.put(uri, body, media_type=media_type)
+
+        asyncio.run(put())
+
+    def read(self, topic: str) -> list[dict[str, Any]]:
+        """Every record of a topic as of now, as JSON."""
+
+        async def read() -> list[dict[str, Any]]:
+            return [read_json(record.value or b"null") async for record in read_topic(self.settings, topic)]
+
+        return asyncio.run(read())
+
+    def wait(self, topic: str, enough: Callable[[list[dict[str, Any]]], bool], within_s: float = 40.0) -> list[Any]:
+        """The topic's records once `enough` says so; what is there when time is up fails the test."""
+        until = time.monotonic() + within_s
+        while True:
+            records = self.read(topic)
+            if enough(records):
+                return records
+            assert time.monotonic() < until, f"after {within_s} s {topic} holds {len(records)}: {records[-3:]}"
+            time.sleep(0.3)
