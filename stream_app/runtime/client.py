@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from types import TracebackType
@@ -178,14 +179,21 @@ async def read_topic(
     try:
         await consumer.start()
         ends = await _assign(consumer, partitions, names, start)
+        positions: list[int] = []
+        moved = time.monotonic()
         while not stop():
             for partition, records in (await consumer.getmany(timeout_ms=_POLL_MS)).items():
                 for record in records:
                     if follow or record.offset < ends[partition]:
                         yield _incoming(names[record.topic], record)
             # Positions, not records, tell the end: a transaction leaves a control record that is never handed out.
-            if not follow and all([await consumer.position(one) >= ends[one] for one in partitions]):
+            before, positions = positions, [await consumer.position(one) for one in partitions]
+            if not follow and all(position >= ends[one] for one, position in zip(partitions, positions, strict=True)):
                 return
+            if positions != before:
+                moved = time.monotonic()
+            elif not follow and time.monotonic() - moved > settings.request_timeout_s:
+                raise TimeoutError(f"nothing came for {settings.request_timeout_s:g} s, and the end was not reached")
     except AWAY as error:
         raise unavailable(settings, error) from error
     finally:
