@@ -10,9 +10,11 @@ import re
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, PlainSerializer, WithJsonSchema
+from pydantic import BeforeValidator, PlainSerializer, ValidationInfo, WithJsonSchema
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+LATEST_MS = 253_402_300_799_999
+"""The last millisecond of the year 9999, beyond which there is no text for a moment."""
 _RFC3339 = re.compile(r"\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}:\d{2}(\.\d+)?([Zz]|[+-]\d{2}:\d{2})")
 
 
@@ -25,9 +27,12 @@ def parse_instant(text: str) -> int:
         raise ValueError("not an RFC 3339 timestamp with an offset (like 2026-06-03T18:42:31.120Z)")
     try:
         moment = datetime.fromisoformat(text.upper())
-        return (moment - _EPOCH) // timedelta(milliseconds=1)
+        ms = (moment - _EPOCH) // timedelta(milliseconds=1)
     except (ValueError, OverflowError) as error:
         raise ValueError(f"not a valid date and time: {error}") from None
+    if not 0 <= ms <= LATEST_MS:
+        raise ValueError("a timestamp lies between the years 1970 and 9999 in UTC")
+    return ms
 
 
 def format_instant(ms: int) -> str:
@@ -41,13 +46,15 @@ def day_of(ms: int) -> str:
     return format_instant(ms)[:10]
 
 
-def _validate(value: Any) -> int:
-    if isinstance(value, bool):
-        raise ValueError("a timestamp is RFC 3339 text")
-    if isinstance(value, int):
-        return value
+FROM_JSON = {"from": "json"}
+"""Validation context of documents that were read: there a timestamp must be text, a number could be in any unit."""
+
+
+def _validate(value: Any, info: ValidationInfo) -> int:
     if isinstance(value, str):
         return parse_instant(value)
+    if isinstance(value, int) and not isinstance(value, bool) and info.context is not FROM_JSON:
+        return value
     raise ValueError("a timestamp is RFC 3339 text")
 
 

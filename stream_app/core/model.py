@@ -7,6 +7,7 @@ from typing import Annotated, Any, Self
 from pydantic import BaseModel, ConfigDict, StringConstraints
 from pydantic.alias_generators import to_camel
 
+from stream_app.core.instants import FROM_JSON
 from stream_app.core.wire import write_json
 
 Text = Annotated[str, StringConstraints(min_length=1, max_length=512)]
@@ -43,4 +44,4 @@ class Model(BaseModel):
     @classmethod
     def from_dict(cls, document: Any) -> Self:
         """Validate a JSON document; raises pydantic.ValidationError."""
-        return cls.model_validate(document)
+        return cls.model_validate(document, context=FROM_JSON)
