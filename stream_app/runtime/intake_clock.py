@@ -31,8 +31,10 @@ class IntakeClock:
         self._settings = host.settings
         self._clock = InputClock(f"{socket.gethostname()}-{os.getpid()}")
         self._sources: dict[str, int] = {}
-        self._idle: dict[Any, tuple[int, int]] = {}
-        """Partition -> (fetch position, round in which it was read)."""
+        self._idle: dict[Any, tuple[int, int, int]] = {}
+        """Partition -> (fetch position, round in which it was read, assignment in which it was).
+
+        What was fetched in an older assignment may have been dropped with it, so its position proves nothing."""
 
     async def run(self) -> None:
         """Until cancelled. A round that fails is logged and tried again: time stands still meanwhile, no more."""
@@ -90,12 +92,15 @@ class IntakeClock:
         handed = consumer.handed.get(tp)
         if handed is not None and (done is None or done <= handed):
             return done  # Handed over and on its way to the lane.
-        position, read_in = self._idle.get(tp, (None, -1))
+        assignment = self._host.app.rebalancing_count
+        position, read_in, valid_in = self._idle.get(tp, (None, -1, -1))
+        if valid_in != assignment:
+            position = None
         if position is not None and consumer.rounds > read_in:
             done = max(position, done or 0)
         latest = await consumer.position(tp)
         if latest is not None and latest != position:
-            self._idle[tp] = (latest, consumer.rounds)
+            self._idle[tp] = (latest, consumer.rounds, assignment)
         return done
 
     async def _count_sources(self) -> dict[str, int]:
