@@ -160,7 +160,7 @@ async def _create_missing(settings: Settings, client: Any, wanted: Sequence[Want
         if code not in (0, _EXISTS):  # Somebody else may have created it in between: the check below judges it.
             raise TopicCreationFailed(f"{name} could not be created (error {code}): {(message or [None])[0]}")
     await await_leaders(settings, [one.name for one in missing])
-    return frozenset(one.name for one in missing)
+    return frozenset(name for name, code, *_ in answer.topic_errors if code == 0)
 
 
 async def await_leaders(settings: Settings, names: Sequence[str]) -> None:
