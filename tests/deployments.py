@@ -97,6 +97,7 @@ class Deployment:
                 await client.create_topics(
                     [NewTopic(self.settings.topic(name), partitions, 1, topic_configs=dict(config))]
                 )
+            await admin.await_leaders(self.settings, [self.settings.topic(name)])
 
         asyncio.run(main())
 
