@@ -179,10 +179,11 @@ class SealBinding(Binding):
         began = time.monotonic()
         with self._telemetry.spans.seal_packet(instruments.traceparents(incoming)) as span:
             effects = await self._sealer.handle(incoming)
+            outcome = instruments.seal_outcome(effects)
+            span.set(outcome=outcome)
             headers = span.headers()
         instruments.count(self._telemetry.recorder, "seal", effects)
-        retried = any(send.topic == SEAL_RETRY.name for send in effects.sends)
-        self._telemetry.recorder.sealed("retried" if retried else "stored", seconds=time.monotonic() - began)
+        self._telemetry.recorder.sealed(outcome, seconds=time.monotonic() - began)
         return instruments.carried(effects, headers)
 
     async def stop(self) -> None:

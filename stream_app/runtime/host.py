@@ -108,11 +108,19 @@ class Host:
                 self.binding.measure()
 
     def _lag(self) -> int:
-        lag = 0
-        for tp, lane in list(self.lanes.items()):
-            end = self.app.consumer.highwater(tp) if tp in self.app.consumer.assignment() else None
-            if end is not None and lane.done_upto is not None:
-                lag += max(0, end - lane.done_upto)
+        """Records behind the ends that the last fetches told, over the owned partitions."""
+        consumer, lag = self.app.consumer, 0
+        sources = {self.settings.topic(topic) for topic in self.binding.topics}
+        for tp in consumer.assignment():
+            if tp.topic not in sources:
+                continue
+            lane = self.lanes.get(tp)
+            done = lane.done_upto if lane is not None else None
+            if done is None:  # Nothing was done since the start: what the group had committed before.
+                done = consumer._committed_offset.get(tp)
+            end = consumer.highwater(tp)
+            if end is not None:
+                lag += max(0, end - (done or 0))
         return lag
 
     async def open(self) -> None:

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import replace
+from typing import Literal
 
 from stream_app.core.evidence import EventRecord
 from stream_app.core.judgement import Outcome
@@ -17,7 +18,7 @@ from stream_app.settings import StageName
 from stream_app.telemetry import Recorder, Telemetry
 from stream_app.telemetry.catalogue import UNKNOWN_TYPE
 from stream_app.telemetry.spans import OpenSpan
-from stream_app.topics import DEAD_LETTERS, INTAKE_TOPICS, JOIN_ALERTS, SEAL_ORDERS
+from stream_app.topics import DEAD_LETTERS, IDENTITY, INTAKE_TOPICS, JOIN_ALERTS, SEAL_ORDERS, SEAL_RETRY
 
 _TYPES = {topic.name for topic in INTAKE_TOPICS}
 
@@ -32,11 +33,40 @@ def instrumented(
     def handled(incoming: Incoming) -> Effects:
         with opens(incoming.headers) as span:
             effects = handle(incoming)
+            ending = ending_of(incoming, effects)
+            if ending is not None:
+                span.set(disposition=ending)
             headers = span.headers()
+        if ending == "parked":
+            telemetry.recorder.event(_parked_type(incoming), "parked")
         count(telemetry.recorder, stage, effects)
         return carried(effects, headers)
 
     return handled
+
+
+def ending_of(incoming: Incoming, effects: Effects) -> Literal["dead_letter", "parked"] | None:
+    """How the record's way ended here, where it did; None when it goes on or is no event."""
+    if any(send.topic == DEAD_LETTERS.name for send in effects.sends):
+        return "dead_letter"
+    waits = incoming.topic == IDENTITY.name and not effects.sends and b'"record":"park"' in (incoming.value or b"")
+    return "parked" if waits else None
+
+
+def _parked_type(incoming: Incoming) -> str:
+    parked = read_json(incoming.value or b"{}")["event"]["event"]["type"]
+    return parked if parked in _TYPES else UNKNOWN_TYPE
+
+
+def seal_outcome(effects: Effects) -> Literal["stored", "conflict", "retried", "failed"]:
+    """What came of a seal order, from the records that say so."""
+    for send in effects.sends:
+        if send.topic == SEAL_RETRY.name:
+            return "retried"
+        if send.topic == DEAD_LETTERS.name:
+            reason = read_json(send.value or b"{}")["reason"]
+            return "conflict" if reason == "order_conflict" else "failed"
+    return "stored"
 
 
 def carried(effects: Effects, headers: Headers) -> Effects:
