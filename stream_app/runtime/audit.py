@@ -5,13 +5,13 @@ Read from outside, from topics alone: what was put in, what was refused, what th
 
 from __future__ import annotations
 
+from base64 import b64decode
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
-from stream_app.core.calls import MAX_KEPT_REPEATS
 from stream_app.core.evidence import Position
-from stream_app.core.wire import read_json
+from stream_app.core.wire import WireError, read_json
 from stream_app.runtime import changelogs
 from stream_app.runtime.client import read_topic
 from stream_app.settings import Settings
@@ -55,17 +55,20 @@ class Matching:
 async def accounting(settings: Settings) -> Accounting:
     """Account for every position of the input topics. Raises KafkaUnavailable, TopicAbsent."""
     ended: dict[str, set[Ending]] = {}
+    late: set[str] = set()
 
     def mark(position: Position, ending: Ending) -> None:
         ended.setdefault(position.key(), set()).add(ending)
 
     async for record in read_topic(settings, DEAD_LETTERS.name):
         letter = read_json(record.value or b"")
-        mark(Position.from_dict(letter["position"]), "late" if letter["reason"] == "late" else "dead_letter")
+        mark(Position.from_dict(letter["position"]), "dead_letter")
+        if letter["reason"] == "late":  # The letter is about an order: its evidence is what came late.
+            late.update(Position.from_dict(item["position"]).key() for item in _order_in(letter)["items"])
     for alias in (await changelogs.read_identity(settings)).values():
         for event in alias.parked:
             mark(event.position, "parked")
-    overflow = False
+    uncounted = 0
     for call in (await changelogs.read_join(settings)).calls.values():
         conflicting = {position.key() for conflict in call.conflicts for position in conflict.positions}
         for conflict in call.conflicts:
@@ -76,30 +79,38 @@ async def accounting(settings: Settings) -> Accounting:
                 mark(item.position, "used")
         for position in call.duplicates:
             mark(position, "duplicate")
-        overflow = overflow or call.duplicate_count > MAX_KEPT_REPEATS
+        uncounted += call.duplicate_count - len(call.duplicates)
     async for record in read_topic(settings, PACKETS.name):
         for entry in read_json(record.value or b"{}").get("evidence", ()):
             key = f"{entry['topic']}/{entry['partition']}/{entry['offset']}"
-            ended.setdefault(key, set()).add("used") if not ended.get(key) else None
+            ended.setdefault(key, {"used"})
+    for key in late:
+        if ended.get(key, {"used"}) == {"used"}:
+            ended[key] = {"late"}
     result = Accounting()
     async for record in read_topic(settings, *(topic.name for topic in INTAKE_TOPICS)):
         result.positions += 1
         key = f"{record.topic}/{record.partition}/{record.offset}"
         endings = ended.get(key, set())
-        if not endings and not overflow:
+        if not endings:
             result.unaccounted.append(key)
         elif len(endings) > 1:
             result.twice.append(f"{key} ({', '.join(sorted(endings))})")
         for ending in endings:
             result.endings.setdefault(record.topic, Counter())[ending] += 1
+    # Of a call with very many duplicates the later ones are only counted: so many positions may have no name, no more.
+    if len(result.unaccounted) <= uncounted:
+        for key in result.unaccounted:
+            result.endings.setdefault(key.split("/")[0], Counter())["duplicate"] += 1
+        result.unaccounted = []
     return result
 
 
 async def matching(settings: Settings) -> Matching:
-    """Match orders with packets one to one. Raises KafkaUnavailable, TopicAbsent."""
-    ordered: set[str] = set()
-    async for record in read_topic(settings, SEAL_ORDERS.name):
-        ordered.add(read_json(record.value or b"")["orderId"])
+    """Match orders with packets one to one. Raises KafkaUnavailable, TopicAbsent.
+
+    Orders are read last: what is sealed meanwhile is an order without a packet, never a packet that nobody ordered.
+    """
     packets: Counter[str] = Counter()
     async for record in read_topic(settings, PACKETS.name):
         packets[read_json(record.value or b"")["packetId"]] += 1
@@ -107,7 +118,11 @@ async def matching(settings: Settings) -> Matching:
     async for record in read_topic(settings, DEAD_LETTERS.name):
         letter = read_json(record.value or b"")
         if letter["stage"] == "seal":
-            refused.add(letter["detail"].split()[0])
+            refused.add(_order_in(letter).get("orderId") or Position.from_dict(letter["position"]).key())
+    ordered: set[str] = set()
+    async for record in read_topic(settings, SEAL_ORDERS.name):
+        # What is no order cannot be sealed either: known by its position, it waits for its dead letter.
+        ordered.add(_object(record.value).get("orderId") or f"{record.topic}/{record.partition}/{record.offset}")
     return Matching(
         orders=len(ordered),
         packets=len(packets),
@@ -115,3 +130,18 @@ async def matching(settings: Settings) -> Matching:
         unsealed=sorted(ordered - set(packets) - refused),
         repeated=sorted(packet for packet, count in packets.items() if count > 1),
     )
+
+
+def _order_in(letter: dict[str, Any]) -> dict[str, Any]:
+    """The seal order in a dead letter's body, also where a retry carries it; {} where there is none."""
+    document = _object(b64decode(letter["body"] or ""))
+    order = document.get("order", document)
+    return order if isinstance(order, dict) else {}
+
+
+def _object(value: bytes | None) -> dict[str, Any]:
+    try:
+        document = read_json(value or b"")
+    except WireError:
+        return {}
+    return document if isinstance(document, dict) else {}
