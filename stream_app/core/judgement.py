@@ -6,7 +6,7 @@ are those of the join's rules in docs/architecture.md.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -98,18 +98,31 @@ def stand(state: CallState, view: View) -> Standing:
 
 
 def _hits(state: CallState, policy: Policy, facts: Facts) -> tuple[Hit, ...]:
-    """Reasons of the evidence as it stands, of every content of a conflicting event, and the one ordered for before.
+    """Reasons of the evidence as it stands, of every reading of it, and the one ordered for before.
 
     A call that was selected stays selected: its reviewers must hear of what came later, also of what cleared it.
     """
     found = {hit.row.reason: hit for hit in reasons_of(policy, facts)}
-    for other in state.alternates:
-        items = tuple(other if item.event_id == other.event_id else item for item in state.items)
+    for items in _readings(state):
         for hit in reasons_of(policy, facts_of(state.call_id, items)):
             found.setdefault(hit.row.reason, hit)
     if state.ordered_reason is not None:
         found.setdefault(state.ordered_reason, Hit(policy.row(state.ordered_reason)))
     return tuple(found[row.reason] for row in policy.reasons if row.reason in found)
+
+
+def _readings(state: CallState) -> Iterator[tuple[Item, ...]]:
+    """The evidence with each other content of a conflicting event, and by each of several call-ended events alone.
+
+    Had a corrected call-ended come first, its reason would have ordered a packet: so it counts in every order (rule 3).
+    """
+    for other in state.alternates:
+        yield tuple(other if item.event_id == other.event_id else item for item in state.items)
+    calls = [item for item in (*state.items, *state.alternates) if item.kind == "call"]
+    if len(calls) > 1:
+        rest = tuple(item for item in state.items if item.kind != "call")
+        for call in calls:
+            yield (*rest, call)
 
 
 def judge(state: CallState, view: View) -> Outcome:
@@ -152,25 +165,25 @@ def next_due(state: CallState, view: View) -> int | None:
 
 def _order_due(state: CallState, standing: Standing, view: View) -> tuple[CompletedBy, int | None] | None:
     """Whether a version is to be ordered now, why, and at a deadline its due time (rules 5 and 6)."""
-    if not standing.hits:
+    at = _order_at(state, standing)
+    if at is None or (at > 0 and (view.now is None or view.now < at)):
         return None
-    if state.version:
-        settling = _settling_due(state, standing)
-        if settling is None or view.now is None or view.now < settling:
-            return None
-        return ("all_evidence" if standing.settled else _late_cause(standing)), None
+    return ("all_evidence", None) if standing.settled else _give_up(state, standing)
+
+
+def _order_at(state: CallState, standing: Standing) -> int | None:
+    """When the next version is ordered, ms; 0: at once; None: there is nothing to order.
+
+    A later version waits for its deadline as the first does: with a new reason may come new requirements, and what
+    they require must not be called missing while it still may come.
+    """
+    if not standing.hits or (state.version and state.changed_at is None):
+        return None
+    settling = 0 if state.changed_at is None else state.changed_at + standing.policy.timing.settling
     if standing.settled:
-        return "all_evidence", None
-    cause, due = _give_up(state, standing)
-    return (cause, due) if due is not None and view.now is not None and view.now >= due else None
-
-
-def _late_cause(standing: Standing) -> CompletedBy:
-    return "deadline" if standing.call else "orphan_deadline"
-
-
-def _settling_due(state: CallState, standing: Standing) -> int | None:
-    return None if state.changed_at is None else state.changed_at + standing.policy.timing.settling
+        return settling
+    due = _give_up(state, standing)[1]
+    return None if due is None else max(settling, due)
 
 
 def _give_up(state: CallState, standing: Standing) -> tuple[CompletedBy, int | None]:
@@ -200,11 +213,7 @@ def _next_due(state: CallState, standing: Standing, view: View) -> int | None:
     """The earliest timer that has not passed. Without an anchor: as soon as the join has a time."""
     if standing.anchor is None:
         return 0
-    candidates = [_expiry(standing), *alerts.due_times(state, standing)]
-    if state.version:
-        candidates.append(_settling_due(state, standing))
-    elif standing.hits and not standing.settled:
-        candidates.append(_give_up(state, standing)[1])
+    candidates = [_expiry(standing), _order_at(state, standing), *alerts.due_times(state, standing)]
     if standing.call and not standing.settled:
         candidates.append(standing.anchor + standing.policy.timing.tool_settle)
     now = view.now
