@@ -11,66 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stream_app.core import join
-from stream_app.core.calls import CallState
-from stream_app.core.events import EVENT_TYPES
 from stream_app.core.evidence import EventRecord, Position, event_digest, reduce_event
-from stream_app.core.judgement import Outcome, View
-from stream_app.core.policy import Policy
-from stream_app.policy_file import default_policy
+from stream_app.core.judgement import View
 from tests import stories
+from tests.folding import MODELS, POLICY, Call, content
 from tests.stories import MINUTE, SECOND, START_MS
-
-POLICY = default_policy()
-MODELS = {model.TYPE: model for model in EVENT_TYPES}
-
-
-class Call:
-    """Folds a call's events and lets time pass, collecting what comes out."""
-
-    def __init__(self, policy: Policy = POLICY) -> None:
-        self.policy = policy
-        self.state: CallState | None = None
-        self.orders: list[dict[str, Any]] = []
-        self.alerts: list[tuple[str, str]] = []
-        self.dispositions: list[str | None] = []
-        self.now: int | None = START_MS
-        self.offset = 0
-        self.unread: tuple[str, ...] = ()
-
-    def view(self) -> View:
-        return View(self.now, self.policy, {self.policy.sha256: self.policy}, self.unread)
-
-    def _take(self, outcome: Outcome) -> Call:
-        self.state = outcome.state
-        self.orders += [order.to_dict() for order in outcome.orders]
-        self.alerts += [(alert.alert_id, alert.state) for alert in outcome.alerts]
-        return self
-
-    def fold(self, *documents: dict[str, Any], received: int | None = None) -> Call:
-        for document in documents:
-            event = MODELS[document["type"]].from_dict(document)
-            record = EventRecord(
-                canonical_call_id="call-1",
-                position=Position(topic=event.TYPE, partition=0, offset=self.offset),
-                received_at=received if received is not None else max(self.now or 0, event.occurred_at),
-                digest=event_digest(event),
-                event=reduce_event(event),
-            )
-            outcome = join.fold_event(self.state, record, self.offset, self.view())
-            self.offset += 1
-            self.dispositions.append(outcome.disposition)
-            self._take(outcome)
-        return self
-
-    def time(self, ms: int) -> Call:
-        """Let the join's time reach `ms` after the call's end."""
-        self.now = START_MS + ms
-        if self.state is not None:
-            self._take(join.pass_time(self.state, self.view()))
-        return self
-
-    def missing(self) -> list[tuple[str, str]]:
-        return [(gap["kind"], gap["reason"]) for gap in self.orders[-1]["missing"]]
 
 
 def test_settled_with_a_reason_is_ordered_at_once() -> None:
@@ -329,18 +274,6 @@ def test_a_call_is_bound_to_the_policy_under_which_it_ended() -> None:
     view = View(START_MS + MINUTE, call.policy, {POLICY.sha256: POLICY, call.policy.sha256: call.policy})
     assert call.state is not None
     assert view.policy_of(call.state) == POLICY
-
-
-def content(order: dict[str, Any]) -> dict[str, Any]:
-    """What must not depend on the order of arrival: all but version, predecessor, positions and receipt times."""
-    kept = {
-        key: value for key, value in order.items() if key not in ("version", "orderId", "supersedes", "completedBy")
-    }
-    kept["items"] = [
-        {key: value for key, value in item.items() if key not in ("position", "receivedAt")} for item in order["items"]
-    ]
-    kept["conflicts"] = [{**conflict, "positions": []} for conflict in order["conflicts"]]
-    return kept
 
 
 SIX = (
