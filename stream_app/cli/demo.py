@@ -17,8 +17,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from rich.table import Table
 
 from stream_app.cli.dev import explained, interrupted_by_sigterm, part_lines
-from stream_app.demo.conversations import Conversation, ConversationError, read_conversations
-from stream_app.demo.convert import convert
+from stream_app.demo.conversations import SHOWN_ERRORS, Conversation, ConversationError, read_conversations
+from stream_app.demo.convert import ConvertedCall, convert
+from stream_app.demo.validity import problems_of
 from stream_app.dev.stack import Stack
 from stream_app.dev.state import Endpoints
 
@@ -48,16 +49,18 @@ def demo(data: Path | None, calls: int, seed: int, speed: float, keep: bool, dir
     """
     console = Console(stderr=True)
     try:
-        told = _conversations(data, calls, seed)
+        converted = [convert(one, seed) for one in _conversations(data, calls, seed)]
     except (ConversationError, OSError) as error:
         raise click.UsageError(str(error)) from None
+    if problems := [problem for call in converted for problem in problems_of(call)]:
+        raise click.UsageError("\n".join(problems[:SHOWN_ERRORS]))
     stack = Stack(directory)
     was_running, kept = stack.is_running(), False
     with explained(), interrupted_by_sigterm():
         try:
             with part_lines(console) as report:
                 endpoints = stack.up(report)
-            figures = _run(told, endpoints, speed=speed, seed=seed, keep=keep, console=console)
+            figures = _run(converted, endpoints, speed=speed, seed=seed, keep=keep, console=console)
             kept = keep
         finally:
             if not kept and not was_running:
@@ -84,7 +87,7 @@ def _conversations(data: Path | None, calls: int, seed: int) -> list[Conversatio
 
 
 def _run(
-    told: list[Conversation], endpoints: Endpoints, *, speed: float, seed: int, keep: bool, console: Console
+    calls: list[ConvertedCall], endpoints: Endpoints, *, speed: float, seed: int, keep: bool, console: Console
 ) -> dict[str, Any]:
     from stream_app.demo.run import DemoFailed, Environment, run
 
@@ -95,10 +98,9 @@ def _run(
         prefix=prefix,
         directory=endpoints.root / "demo" / prefix.rstrip("."),
     )
-    converted = [convert(one, seed) for one in told]
     with _bars(console) as progress:
         try:
-            figures = asyncio.run(run(converted, where, speed=speed, seed=seed, keep=keep, progress=progress))
+            figures = asyncio.run(run(calls, where, speed=speed, seed=seed, keep=keep, progress=progress))
         except DemoFailed as error:
             click.echo(f"Error: {error}", err=True)
             sys.exit(3)

@@ -17,6 +17,8 @@ from stream_app.core.wire import WireError, read_json
 
 _LOCAL_TIME = re.compile(r"\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}:\d{2}(\.\d+)?")
 
+SHOWN_ERRORS = 20
+
 
 class ConversationError(Exception):
     """A line that is not a conversation; says which file, which line and what is wrong."""
@@ -87,12 +89,32 @@ class Conversation(_Neutral):
 
 
 def read_conversations(paths: list[Path]) -> Iterator[Conversation]:
-    """Every conversation in the files, in order. Raises ConversationError naming file and line; OSError."""
+    """Every conversation in the files, in order; the good lines first, then one error that names the bad ones.
+
+    A call ID that comes again is bad too: two calls under one name would be joined into one. Raises ConversationError,
+    a line for each of the first 20 bad lines with its file and number; OSError.
+    """
+    places: dict[str, str] = {}
+    bad: list[str] = []
     for path in paths:
         with path.open("rb") as lines:
             for number, line in enumerate(lines, start=1):
-                if line.strip():
-                    yield parse_line(line, f"{path.name}:{number}")
+                if not line.strip():
+                    continue
+                where = f"{path.name}:{number}"
+                try:
+                    told = parse_line(line, where)
+                except ConversationError as error:
+                    bad.append(str(error))
+                    continue
+                first = places.setdefault(told.call_id, where)
+                if first == where:
+                    yield told
+                else:
+                    bad.append(f"{where}: call_id {told.call_id!r} already stands at {first}")
+    if bad:
+        more = [f"and {len(bad) - SHOWN_ERRORS} more bad lines"] if len(bad) > SHOWN_ERRORS else []
+        raise ConversationError("\n".join(bad[:SHOWN_ERRORS] + more))
 
 
 def parse_line(line: bytes, where: str) -> Conversation:

@@ -70,13 +70,17 @@ class ConvertedCall:
         return [event.document for event in self.events if event.topic == topic and not event.again]
 
 
-def convert(conversation: Conversation, seed: int) -> ConvertedCall:
-    """The events and objects of one conversation; the same (conversation, seed) always gives the same."""
+def convert(conversation: Conversation, seed: int, *, complete: bool = False) -> ConvertedCall:
+    """The events and objects of one conversation; the same (conversation, seed) always gives the same.
+
+    `complete`: nothing is withheld and nothing sent again.
+    """
     draw = random.Random(f"{seed}:{conversation.call_id}")
     duration = conversation.duration_ms or _span(conversation) or DEFAULT_DURATION_MS
+    plan = _plan(draw, conversation)
     call = ConvertedCall(
         call_id=_canonical(conversation),
-        plan=_plan(draw, conversation),
+        plan="all" if complete else plan,
         conversation=conversation,
         duration_ms=duration,
         aliases=_aliases(draw, conversation, seed),
@@ -87,18 +91,25 @@ def convert(conversation: Conversation, seed: int) -> ConvertedCall:
     _add_trace(call, naming, draw)
     _add_evaluation(call, naming, draw)
     _add_report(call, naming, draw)
-    for event in list(call.events):
-        if draw.random() < DUPLICATE_SHARE:
+    for event in [] if complete else list(call.events):
+        if draw.random() < DUPLICATE_SHARE and not complete:
             delay = draw.randint(200, 60_000)
             call.events.append(TimedEvent(event.at_ms + delay, event.topic, event.document, event.instants, again=True))
     return call
 
 
 def _canonical(conversation: Conversation) -> str:
-    return "call_" + "".join(c if c.isalnum() or c in "-_." else "-" for c in conversation.call_id)
+    """Safe in a URI and a file name; what had to be replaced is told apart by a digest."""
+    told = conversation.call_id
+    safe = "".join(c if c.isascii() and (c.isalnum() or c in "-_.") else "-" for c in told)
+    return f"call_{safe}" if safe == told else f"call_{safe}-{sha256(told.encode()).hexdigest()[:8]}"
 
 
 def _span(conversation: Conversation) -> int:
+    """How long it took by its own times, ms; 0 where there are none."""
+    began, ended = conversation.started_at, conversation.ended_at
+    if began is not None and ended is not None and ended > began:
+        return ended - began
     times = [turn.t_ms for turn in conversation.turns if turn.t_ms is not None]
     return max(times, default=0)
 

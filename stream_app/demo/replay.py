@@ -68,12 +68,18 @@ def dated(one: Scheduled, began_ms: int, speed: float) -> dict[str, Any]:
     return {**one.event.document, **dates}
 
 
+def key_of(document: dict[str, Any]) -> str:
+    """The producer's own key: whichever name of the call it uses."""
+    names = (document.get("canonicalCallId"), *document.get("aliases", {}).values(), document.get("traceId"))
+    return next(str(name) for name in names if name)
+
+
 def record_of(one: Scheduled, began_ms: int, speed: float) -> tuple[bytes, bytes, Headers]:
     """(key, value, headers): producers differ in their envelope, so binary, structured and plain are mixed."""
     document = dated(one, began_ms, speed)
     mark = sha256(document["eventId"].encode()).hexdigest()
     trace = ("traceparent", f"00-{one.call.aliases['traceId']}-{mark[:16]}-01".encode())
-    key = str(document.get("canonicalCallId") or next(iter(document.get("aliases", {}).values()), mark)).encode()
+    key = key_of(document).encode()
     attributes = {name: document[field] for name, field in _ENVELOPE_FIELDS} | {
         "specversion": "1.0", "type": f"demo.{one.event.topic}",
     }  # fmt: skip
