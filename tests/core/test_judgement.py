@@ -16,7 +16,7 @@ from tests import stories
 from tests.folding import Call, content
 from tests.stories import MINUTE, SECOND, START_MS
 
-UNSURE = {"measures": {"minAsrConfidence": 0.1}}
+UNSURE: dict[str, Any] = {"measures": {"minAsrConfidence": 0.1}}
 
 POOL: tuple[dict[str, Any], ...] = (
     stories.call_ended("corrected", at=START_MS + 3 * SECOND, expectedToolCalls=1, recording=None),
