@@ -5,7 +5,7 @@ from __future__ import annotations
 from stream_app.core.calls import CallState
 from stream_app.core.clock import PartitionClock
 from stream_app.core.dead_letters import DeadLetterReason
-from stream_app.core.evidence import AcceptedEvent, Position
+from stream_app.core.evidence import AcceptedEvent, ClockRecord, PolicyActivated, Position
 from stream_app.core.identity import AliasState
 from stream_app.core.orders import Item, SealOrder
 from stream_app.core.packet import Packet
@@ -89,3 +89,19 @@ def packet(packet_id: str, **fields: object) -> Packet:
 def packet_record(one: Packet) -> Outgoing:
     """A packet, as the seal stage publishes it."""
     return Outgoing(PACKETS.name, one.canonical_call_id.encode(), one.to_bytes())
+
+
+def activation(policy: Policy) -> bytes:
+    """The record that puts a policy in force."""
+    return PolicyActivated(sha256=policy.sha256, policy=policy.to_dict()).to_bytes()
+
+
+def clock(topics: tuple[str, ...], now: int) -> bytes:
+    """A clock record of one identity partition: these topics, of one partition each, were read up to `now`."""
+    return ClockRecord(
+        via=0,
+        worker="test",
+        read_up_to={f"{topic}/0": now for topic in topics},
+        sources=dict.fromkeys(topics, 1),
+        vias=1,
+    ).to_bytes()
