@@ -108,7 +108,9 @@ def join_observer(recorder: Recorder) -> Callable[[Outcome, EventRecord | None],
         if record is not None and outcome.disposition is not None and outcome.disposition != "repeat":
             recorder.event(record.event["type"], outcome.disposition)
         for order in outcome.orders:
-            if record is None and order.completed_by in ("deadline", "reason_deadline", "orphan_deadline"):
+            # A later version waits for its settling, and is dated by its evidence: nothing in it was due.
+            first = order.supersedes is None
+            if record is None and first and order.completed_by in ("deadline", "reason_deadline", "orphan_deadline"):
                 recorder.deadline_fired(overshoot_s=max(0.0, time.time() - order.decided_at / 1000))
 
     return observe
