@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import TypeAdapter, ValidationError
 
 from stream_app.core import identity
@@ -56,10 +58,10 @@ class IdentityPartition:
                 return Effects(receipts=(record.hop_id,))
             case Park():
                 state = self._load(record.alias)
-                return self._effects(identity.fold_park(state, record, self._clock.now), incoming)
+                return self._effects(state, identity.fold_park(state, record, self._clock.now), incoming)
             case Link():
                 state = self._load(record.alias)
-                return self._effects(identity.fold_link(state, record), incoming, answer=record)
+                return self._effects(state, identity.fold_link(state, record), incoming, answer=record)
 
     def _pass_on(self, record: ClockRecord) -> Effects:
         """The clock goes on to every evidence partition, but only in its turn; orphans that are due are named."""
@@ -77,7 +79,7 @@ class IdentityPartition:
                     state = state.model_copy(update={"since": now})
                 elif now >= orphan_at:
                     state = state.model_copy(update={"orphaned": True})
-                    sends.append(_orphan_alert(state, orphan_at))
+                    sends.append(_orphan_alert(state, orphan_at, "firing"))
                 rows.append((alias.encode(), state.to_bytes()))
                 self._arm(state)
         return Effects(
@@ -88,9 +90,13 @@ class IdentityPartition:
             ),
         )
 
-    def _effects(self, resolution: Resolution, incoming: Incoming, answer: Link | None = None) -> Effects:
+    def _effects(
+        self, before: AliasState, resolution: Resolution, incoming: Incoming, answer: Link | None = None
+    ) -> Effects:
         state = resolution.state
         sends = [_evidence(event) for event in resolution.released]
+        if before.orphaned and not state.orphaned:
+            sends.append(_orphan_alert(before, incoming.timestamp_ms, "resolved"))
         for hop in resolution.hops:
             sends.append(
                 Outgoing(
@@ -140,15 +146,17 @@ def _evidence(event: EventRecord) -> Outgoing:
     return Outgoing(EVIDENCE.name, event.canonical_call_id.encode(), event.to_bytes())
 
 
-def _orphan_alert(state: AliasState, at: int) -> Outgoing:
+def _orphan_alert(state: AliasState, at: int, standing: Literal["firing", "resolved"]) -> Outgoing:
+    waited = "wait" if standing == "firing" else "waited"
+    linked = "nothing has linked" if standing == "firing" else "is now linked"
     alert = JoinAlert(
         alert_id=f"{state.alias}/orphan/1",
         kind="orphan",
-        state="firing",
+        state=standing,
         raised_at=at,
         since=state.since if state.since is not None else at,
         runbook_url=RUNBOOKS["orphan"],
-        detail=f"{len(state.parked)} events wait at an alias that nothing has linked to a call",
+        detail=f"{len(state.parked)} events {waited} at an alias that {linked} to a call",
     )
     return outputs.alert(alert, "identity", state.alias)
 

@@ -132,6 +132,10 @@ def test_an_alias_nobody_knows_is_parked_alerted_once_and_released_by_a_late_lin
     (order,) = simulator.last_orders().values()
     assert order["missing"] == []
     assert "tool" in {item["eventId"] for item in order["items"]}
+    assert [(one["alertId"], one["state"]) for one in simulator.out("join-alerts")] == [
+        (alert["alertId"], "firing"),
+        (alert["alertId"], "resolved"),
+    ]
 
 
 def test_a_claim_on_another_calls_alias_is_refused_and_accounted_for() -> None:
