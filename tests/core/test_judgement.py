@@ -43,9 +43,9 @@ def play(documents: list[dict[str, Any]], pauses: list[int]) -> dict[str, Any] |
     """Fold the documents with these pauses (ms) between them, then let everything fall due; the last order."""
     call = Call()
     now = 0
-    for document, pause in itertools.zip_longest(documents, pauses[: len(documents)], fillvalue=0):
-        call.fold(document, received=START_MS)  # type: ignore[arg-type]
-        now += pause  # type: ignore[operator]
+    for document, pause in zip(documents, [*pauses, *[0] * len(documents)], strict=False):
+        call.fold(document, received=START_MS)
+        now += pause
         call.time(now)
     for _ in range(4):
         now += 30 * MINUTE
