@@ -13,19 +13,20 @@ SAMPLE_RATE_HZ = 50
 
 
 def transcript_bytes(conversation: Conversation, duration_ms: int) -> bytes:
-    """Ordered speaker turns with times, our own shape. The texts are public and fictional: stated as redacted."""
-    count = max(1, len(conversation.turns))
-    turns = [
-        {
-            "speaker": turn.speaker,
-            "text": turn.text or "(no words)",
-            "startMs": turn.t_ms if turn.t_ms is not None else duration_ms * number // count,
-        }
-        for number, turn in enumerate(conversation.turns)
-    ]
+    """Speaker turns with times, in the order of their times; our own shape.
+
+    Turns without a time take that of the turn before; where none has one, they are spread over the call. The texts
+    are public and fictional: stated as redacted.
+    """
+    told = conversation.turns
+    timed = any(turn.t_ms is not None for turn in told)
+    turns, latest = [], 0
+    for number, turn in enumerate(told):
+        latest = turn.t_ms if turn.t_ms is not None else latest if timed else duration_ms * number // len(told)
+        turns.append({"speaker": turn.speaker or "unknown", "text": turn.text or "(no words)", "startMs": latest})
     if not turns:
         turns = [{"speaker": "agent", "text": "(the data holds no words)", "startMs": 0}]
-    return write_json({"turns": turns})
+    return write_json({"turns": sorted(turns, key=lambda turn: turn["startMs"])})
 
 
 def recording_bytes(duration_ms: int) -> bytes:

@@ -83,8 +83,8 @@ def test_a_bad_line_says_where_and_why(body: bytes, says: str) -> None:
 
 def test_files_are_read_in_order_and_empty_lines_are_skipped(tmp_path: Path) -> None:
     first, second = tmp_path / "a.jsonl", tmp_path / "b.jsonl"
-    first.write_bytes(line() + b"\n\n  \n" + line(source="two") + b"\n")
-    second.write_bytes(line(source="three"))
+    first.write_bytes(line() + b"\n\n  \n" + line(call_id="c-2", source="two") + b"\n")
+    second.write_bytes(line(call_id="c-3", source="three"))
     assert [told.source for told in read_conversations([first, second])] == ["unknown", "two", "three"]
 
 
@@ -95,6 +95,27 @@ def test_an_error_in_a_file_names_its_line_after_what_was_good(tmp_path: Path) -
     assert next(conversations).call_id == "c-1"
     with pytest.raises(ConversationError, match=r"^a\.jsonl:3: not JSON"):
         next(conversations)
+
+
+def test_every_bad_line_is_named_and_a_call_id_may_come_once(tmp_path: Path) -> None:
+    first, second = tmp_path / "a.jsonl", tmp_path / "b.jsonl"
+    first.write_bytes(line() + b"\n[]\n")
+    second.write_bytes(line(call_id="c-2") + b"\n" + line() + b"\n" + line(call_id="c-3", duration_ms=-1))
+    with pytest.raises(ConversationError) as caught:
+        list(read_conversations([first, second]))
+    told = str(caught.value).splitlines()
+    assert told[0] == "a.jsonl:2: not a JSON object"
+    assert told[1] == "b.jsonl:2: call_id 'c-1' already stands at a.jsonl:1"
+    assert told[2].startswith("b.jsonl:3: duration_ms: ")
+
+
+def test_of_many_bad_lines_the_first_are_shown_and_the_others_counted(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_bytes(b"x\n" * 33)
+    with pytest.raises(ConversationError) as caught:
+        list(read_conversations([path]))
+    told = str(caught.value).splitlines()
+    assert (len(told), told[-1]) == (21, "and 13 more bad lines")
 
 
 def test_an_absent_file_is_an_os_error(tmp_path: Path) -> None:
