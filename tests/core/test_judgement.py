@@ -65,7 +65,7 @@ def settled_result(order: dict[str, Any] | None) -> dict[str, Any] | None:
     return None if order is None else content(order)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(CHOICES, st.integers(0, 3), st.integers(0, 2**32), st.lists(st.integers(0, 100 * SECOND), max_size=8))
 @example([1, 3, 4], 0, 1, [40 * SECOND] * 3)
 def test_before_the_deadline_any_order_and_any_pause_end_in_one_packet_or_in_none(
@@ -76,7 +76,7 @@ def test_before_the_deadline_any_order_and_any_pause_end_in_one_packet_or_in_non
     assert settled_result(play(shuffled(chosen, repeats, seed), pauses)) == wanted
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(CHOICES, st.integers(0, 3), st.integers(0, 2**32), st.lists(st.integers(0, 20 * MINUTE), max_size=8))
 def test_evidence_that_comes_after_deadlines_ends_in_the_same_packet(
     chosen: list[int], repeats: int, seed: int, pauses: list[int]
