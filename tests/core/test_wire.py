@@ -1,0 +1,83 @@
+"""Bytes that two readers could understand differently are refused; ours are the same every time."""
+
+from __future__ import annotations
+
+import json
+from hashlib import sha256
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stream_app.core.wire import WireError, digest_of, read_json, write_json
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        (b"", "not_json"),
+        (b"{", "not_json"),
+        (b"{} {}", "not_json"),
+        (b"\xef\xbb\xbf{}", "not_json"),
+        (b'"\xff"', "not_json"),
+        (b"[" * 100_000, "not_json"),
+        (b"1" * 5000, "not_json"),
+        (b'{"a":1,"a":1}', "duplicate_key"),
+        (b'[{"b":{"a":1,"a":2}}]', "duplicate_key"),
+        (b"NaN", "not_a_number"),
+        (b"[-Infinity]", "not_a_number"),
+        (b"1e400", "not_a_number"),
+        (b'"a\x00b"', "invalid_text"),
+        (b'"\\u0000"', "invalid_text"),
+        (b'{"\\u0000":1}', "invalid_text"),
+        (b'[["\\ud83d"]]', "invalid_text"),
+        (b'{"\\udc00":1}', "invalid_text"),
+    ],
+)
+def test_refused(data: bytes, reason: str) -> None:
+    with pytest.raises(WireError) as caught:
+        read_json(data)
+    assert caught.value.reason == reason
+
+
+def test_escaped_pairs_are_one_character() -> None:
+    assert read_json(b'"\\ud83d\\ude00"') == "\U0001f600"
+
+
+VALUES = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**70), 2**70)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(st.characters(blacklist_categories=("Cs",), blacklist_characters="\x00"), max_size=10),
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.dictionaries(
+            st.text(st.characters(blacklist_categories=("Cs",), blacklist_characters="\x00")), inner, max_size=4
+        )
+    ),
+    max_leaves=15,
+)
+
+
+@given(VALUES)
+def test_what_we_write_we_read_the_same(value: Any) -> None:
+    assert read_json(write_json(value)) == value
+    assert write_json(read_json(write_json(value))) == write_json(value)
+
+
+@given(st.dictionaries(st.text("abc", max_size=3), st.integers(), max_size=5))
+def test_the_order_of_keys_does_not_show(document: dict[str, int]) -> None:
+    backwards = dict(reversed(document.items()))
+    assert write_json(backwards) == write_json(document)
+    assert digest_of(backwards) == sha256(write_json(document)).hexdigest()
+
+
+@given(st.binary(max_size=60))
+def test_any_bytes_give_a_value_or_a_wire_error(data: bytes) -> None:
+    try:
+        value = read_json(data)
+    except WireError:
+        return
+    assert json.loads(data) == value
