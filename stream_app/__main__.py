@@ -54,6 +54,8 @@ def cli() -> None:
 def main() -> None:
     """Run the command line; exit codes: 0 ok, 1 negative answer, 2 usage, 3 surroundings, 130 interrupted."""
     from stream_app.pipeline.ports import StoreError
+    from stream_app.policy_file import PolicyFileError
+    from stream_app.runtime.admin import TopicCreationFailed
     from stream_app.runtime.client import KafkaUnavailable, TopicAbsent
 
     try:
@@ -70,7 +72,11 @@ def main() -> None:
             name = "STREAM_APP_" + "_".join(str(part) for part in problem["loc"]).upper()
             click.echo(f"{name}: {problem['msg']}", err=True)
         sys.exit(2)
-    except (KafkaUnavailable, TopicAbsent, StoreError) as error:
+    except PolicyFileError as error:
+        # The policy of the settings: commands that are given a file explain it themselves.
+        click.echo(f"{error}\nSTREAM_APP_POLICY_FILE names this policy file", err=True)
+        sys.exit(2)
+    except (KafkaUnavailable, TopicAbsent, TopicCreationFailed, StoreError) as error:
         click.echo(str(error), err=True)
         sys.exit(3)
 

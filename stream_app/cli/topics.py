@@ -26,7 +26,8 @@ def topics() -> None:
 def apply(as_json: bool) -> None:
     """Create missing topics, compare the others, and activate the policy of the settings.
 
-    Never changes a topic that exists: drift is shown and exits 1. Needs the right to create topics; workers do not.
+    Never changes a topic that exists: drift is shown and exits 1, and the policy is not activated. Needs the right to
+    create topics; workers do not.
     """
     from stream_app import app
     from stream_app.runtime import admin, policies
@@ -34,10 +35,12 @@ def apply(as_json: bool) -> None:
     settings = Settings()
     policy = app.policy_of(settings)
     states = asyncio.run(admin.apply(settings))
-    changed = asyncio.run(policies.activate(settings, policy))
-    _show(
-        states, as_json, f"policy {policy.version}: activated in {changed} of {settings.internal_partitions} partitions"
-    )
+    if any(state.problems for state in states):
+        note = f"policy {policy.version}: not activated; mend the topics first"
+    else:
+        changed = asyncio.run(policies.activate(settings, policy))
+        note = f"policy {policy.version}: activated in {changed} of {settings.internal_partitions} partitions"
+    _show(states, as_json, note)
 
 
 @topics.command()
