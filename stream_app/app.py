@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from stream_app import policy_file
 from stream_app.core.policy import Policy
+from stream_app.marked_yaml import Mark, Mistake
 from stream_app.runtime.bindings import IdentityBinding, IntakeBinding, JoinBinding, SealBinding
 from stream_app.runtime.host import Binding
 from stream_app.settings import Settings, StageName
@@ -12,8 +13,17 @@ from stream_app.telemetry import Telemetry
 
 
 def policy_of(settings: Settings) -> Policy:
-    """The policy file of the settings, or the policy that ships with the software."""
-    return policy_file.load(settings.policy_file) if settings.policy_file else policy_file.default_policy()
+    """The policy file of the settings, or the policy that ships with the software.
+
+    Raises PolicyFileError for a file with mistakes, and for one that cannot be read.
+    """
+    if settings.policy_file is None:
+        return policy_file.default_policy()
+    try:
+        return policy_file.load(settings.policy_file)
+    except OSError as error:
+        mistake = Mistake(Mark(1, 1), (), f"cannot be read: {error.strerror}")
+        raise policy_file.PolicyFileError(str(settings.policy_file), [mistake]) from error
 
 
 def object_store(settings: Settings) -> S3ObjectStore:

@@ -30,9 +30,11 @@ def _stages(_context: click.Context, _parameter: click.Parameter, value: str) ->
 )
 def worker(stages: tuple[StageName, ...]) -> None:
     """Run stages of the line until stopped (Ctrl-C or SIGTERM). Prints `ready <stage>` for each."""
+    from stream_app import app
     from stream_app.runtime.supervisor import Supervisor
 
     settings = Settings()
+    app.policy_of(settings)  # A mistake in it is said once here, not by every stage again and again.
     _check_topics(settings)
 
     async def main() -> int:
