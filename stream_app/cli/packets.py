@@ -7,9 +7,11 @@ import json
 from typing import Any, get_args
 
 import click
+from pydantic import ValidationError
 
 from stream_app.core.orders import SelectionReason
-from stream_app.core.packet import Status
+from stream_app.core.packet import Packet, Status
+from stream_app.core.wire import WireError, read_json
 from stream_app.settings import Settings
 
 
@@ -36,13 +38,26 @@ async def _tail(from_beginning: bool, count: int | None, status: str | None, rea
     shown = 0
     start: Any = "beginning" if from_beginning else "end"
     async for record in read_topic(Settings(), PACKETS.name, start=start, follow=not from_beginning):
-        packet = json.loads(record.value or b"{}")
+        packet = _packet(record.value)
+        if packet is None:
+            click.echo(f"{record.topic}/{record.partition}/{record.offset}: not a packet; passed over", err=True)
+            continue
         if (status and packet["status"] != status) or (reason and packet["selectionReason"] != reason):
             continue
         click.echo(json.dumps(packet) if as_json else _line(packet))
         shown += 1
         if count and shown >= count:
             return
+
+
+def _packet(value: bytes | None) -> dict[str, Any] | None:
+    """The packet's own JSON, once it has proved to be one."""
+    try:
+        document: dict[str, Any] = read_json(value or b"")
+        Packet.from_dict(document)
+    except (WireError, ValidationError):
+        return None
+    return document
 
 
 def _line(packet: dict[str, Any]) -> str:
