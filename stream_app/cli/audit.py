@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
-from dataclasses import asdict
 
 import click
 
@@ -29,7 +28,8 @@ def audit(as_json: bool) -> None:
     match = asyncio.run(matching(settings))
     good = found.closed and not match.unmarked and not match.unsealed
     if as_json:
-        click.echo(json.dumps({"accounting": asdict(found), "matching": asdict(match), "closed": good}, indent=1))
+        # By `vars`: `asdict` rebuilds a Counter from its own pairs, and counts those.
+        click.echo(json.dumps({"accounting": vars(found), "matching": vars(match), "closed": good}, indent=1))
         sys.exit(0 if good else 1)
     click.echo(f"{found.positions} input positions")
     for topic, endings in sorted(found.endings.items()):
@@ -45,5 +45,7 @@ def audit(as_json: bool) -> None:
             click.echo(f"{title}: {len(keys)}")
             for key in keys[:_SHOWN]:
                 click.echo(f"  {key}")
+            if len(keys) > _SHOWN:
+                click.echo(f"  and {len(keys) - _SHOWN} more; --json names all")
     click.echo(f"{match.orders} orders, {match.packets} packets: " + ("everything adds up" if good else "see above"))
     sys.exit(0 if good else 1)
