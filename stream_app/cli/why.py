@@ -39,10 +39,12 @@ def _lines(found: dict[str, Any]) -> list[str]:
         lines += [f"parked    {event['type']} {event['eventId']} at {event['position']}" for event in found["parked"]]
         return lines
     said_by = found.get("saidBy", {})
-    lines += [
-        f"alias     {scheme}:{value}" + _by(said_by.get(f"{scheme}:{value}"))
-        for scheme, value in found["aliases"].items()
+    names = [
+        f"{scheme}:{value}"
+        for scheme, shown in found["aliases"].items()
+        for value in (shown, *found["furtherAliases"].get(scheme, ()))
     ]
+    lines += [f"alias     {name}" + _by(said_by.get(name)) for name in names]
     lines.append(f"reasons   {', '.join(found['reasons']) or 'none'}")
     lines += [
         f"seen      {item['kind']:<10} {item['eventId']} from {item['source']} at {item['position']}"
