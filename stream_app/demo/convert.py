@@ -92,7 +92,7 @@ def convert(conversation: Conversation, seed: int, *, complete: bool = False) ->
     _add_evaluation(call, naming, draw)
     _add_report(call, naming, draw)
     for event in [] if complete else list(call.events):
-        if draw.random() < DUPLICATE_SHARE and not complete:
+        if draw.random() < DUPLICATE_SHARE:
             delay = draw.randint(200, 60_000)
             call.events.append(TimedEvent(event.at_ms + delay, event.topic, event.document, event.instants, again=True))
     return call

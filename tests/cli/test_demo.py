@@ -31,7 +31,7 @@ def _no_stack(monkeypatch: pytest.MonkeyPatch) -> None:
         ({}, "no .jsonl files in"),
         ({"a.jsonl": "\n"}, "no conversations in"),
         ({"a.jsonl": "nonsense\n"}, "a.jsonl:1: not JSON"),
-        (dict.fromkeys(("a.jsonl", "b.jsonl"), '{"call_id":"c"}\n'), "b.jsonl:1: call_id 'c' already stands at a.jsonl:1"),
+        (dict.fromkeys(("a.jsonl", "b.jsonl"), '{"call_id":"c"}\n'), "b.jsonl:1: call_id 'c' already stands at a"),
         ({"a.jsonl": '{"call_id":"c","queue":""}\n'}, "call_id 'c' makes no valid event: call-ended: queue"),
     ],
 )  # fmt: skip
