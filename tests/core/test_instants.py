@@ -35,13 +35,14 @@ def test_offsets_and_fractions(text: str, same_as: str) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "", "now", "2026-06-03", "2026-06-03T18:42:31", "20260603T184231Z", "2026-13-03T18:42:31Z", "2026-02-30T00:00:00Z",
+        "", "now", "2026-06-03", "2026-06-03T18:42:31", "20260603T184231Z", "2026-13-03T18:42:31Z",
+        "2026-02-30T00:00:00Z",
         "2026-06-03T25:00:00Z", "2026-06-03T18:42:60Z", "0001-01-01T00:00:00+23:59", "1969-12-31T23:59:59Z",
         "9999-12-31T23:59:59-23:59", "12026-06-03T18:42:31Z", "2026-06-03T18:42:31Z ",
     ],
 )  # fmt: skip
 def test_what_is_no_moment_with_an_offset_is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match="RFC 3339|not a valid|years 1970"):
+    with pytest.raises(ValueError, match=r"RFC 3339|not a valid|years 1970"):
         parse_instant(text)
 
 

@@ -1,0 +1,82 @@
+"""What the join remembers of a call: clamped times, the packet's order of evidence, aliases, known positions."""
+
+from __future__ import annotations
+
+import itertools
+
+from stream_app.core.calls import CallState, aliases_of_items, end_of, item_of, packet_order, stated_end
+from stream_app.core.evidence import EventRecord, Position
+from stream_app.core.instants import format_instant
+from stream_app.core.orders import Conflict
+from tests.evidence import START_MS, artifact, call, evaluation, item, tool
+
+AHEAD, BEHIND = 60_000, 600_000
+
+
+def record(received_at: int, **event: object) -> EventRecord:
+    document = {"eventId": "e", "type": "tool-call", "source": "s", "occurredAt": format_instant(START_MS), **event}
+    return EventRecord(
+        canonical_call_id="call-1",
+        position=Position(topic="tool-call", partition=0, offset=0),
+        received_at=received_at,
+        digest="0" * 64,
+        event=document,
+    )
+
+
+def test_only_a_time_far_ahead_is_clamped() -> None:
+    for received, occurred, skewed in (
+        (START_MS, START_MS, False),
+        (START_MS - AHEAD, START_MS, False),
+        (START_MS - AHEAD - 1, START_MS - AHEAD - 1, True),
+        (START_MS + 10**10, START_MS, False),
+    ):
+        found = item_of(record(received), AHEAD)
+        assert (found.occurred_at, found.skewed) == (occurred, skewed)
+
+
+def test_the_anchor_is_clamped_both_ways_and_the_packets_day_only_ahead() -> None:
+    ended = call()
+    for received, anchor, stated in (
+        (START_MS, START_MS, START_MS),
+        (START_MS + BEHIND, START_MS, START_MS),
+        (START_MS + BEHIND + 1, START_MS + BEHIND + 1, START_MS),
+        (START_MS - AHEAD - 1, START_MS - AHEAD - 1, START_MS - AHEAD - 1),
+    ):
+        seen = ended.model_copy(update={"received_at": received})
+        assert end_of(seen, AHEAD, BEHIND) == anchor
+        assert stated_end(seen, AHEAD) == stated
+
+
+def test_evidence_is_listed_in_one_order_however_it_came() -> None:
+    items = (
+        call(), artifact("transcript"), tool("b", sequence=2), tool("a", sequence=3), tool("c", sequence=1),
+        evaluation(),
+    )  # fmt: skip
+    wanted = ["call", "transcript-ready", "c", "b", "a", "eval"]
+    for arrived in itertools.permutations(items):
+        assert [one.event_id for one in packet_order(arrived)] == wanted
+
+
+def test_one_value_of_a_scheme_is_shown_and_the_others_are_kept() -> None:
+    items = (
+        item("identity-linked", "l1", aliases={"livekitEgress": "EG-2", "room": "r"}, traceId="t"),
+        item("identity-linked", "l2", aliases={"livekitEgress": "EG-1"}),
+    )
+    assert aliases_of_items(items) == (
+        {"livekitEgress": "EG-1", "room": "r", "traceId": "t"},
+        {"livekitEgress": ("EG-2",)},
+    )
+
+
+def test_a_position_is_known_whichever_way_it_ended() -> None:
+    used, again, other, new = (Position(topic="t", partition=0, offset=offset) for offset in range(4))
+    state = CallState(
+        call_id="call-1",
+        items=(call().model_copy(update={"position": used}),),
+        duplicates=(again,),
+        conflicts=(Conflict(event_id="call", digests=("0" * 64, "1" * 64), positions=(used, other)),),
+    )
+    assert all(state.knows(position) for position in (used, again, other))
+    assert not state.knows(new)
+    assert CallState.from_dict(state.to_dict()) == state

@@ -1,0 +1,68 @@
+"""What an order says of a judged call: reasons in the policy's rank, why a version, the sample's probability."""
+
+from __future__ import annotations
+
+import pytest
+
+from stream_app.core.calls import CallState
+from stream_app.core.judgement import View, stand
+from stream_app.core.ordering import order_of
+from stream_app.core.orders import SealOrder, SelectionReason
+from stream_app.policy_file import default_policy
+from tests.evidence import START_MS, call, evaluation, report, tool
+
+POLICY = default_policy()
+
+
+def order(unread: tuple[str, ...] = (), due: int | None = None, **state: object) -> SealOrder:
+    items = state.pop("items", (call(), evaluation(label="task_failed"), tool("t", status="failed", at=5000)))
+    full = CallState(call_id="call-1", items=items, first_seen=START_MS, **state)  # type: ignore[arg-type]
+    standing = stand(full, View(START_MS, POLICY, {POLICY.sha256: POLICY}, unread))
+    return order_of(full, standing, "deadline" if due else "all_evidence", due, unread)
+
+
+def test_the_highest_reason_comes_first_and_brings_its_terms() -> None:
+    made = order(items=(call(), evaluation(label="task_failed"), report()))
+    assert made.selection.reason == "customer_reported"
+    assert made.selection.other_reasons == ("regression_candidate",)
+    assert (made.review.owner, made.order_id, made.version) == ("engineering", "call-1/1", 1)
+
+
+@pytest.mark.parametrize(
+    ("before", "conflict", "cause"),
+    [
+        ("failed_tool_call", False, "late_evidence"),
+        ("regression_candidate", False, "higher_reason"),
+        ("regression_candidate", True, "conflict"),
+        ("customer_reported", False, "late_evidence"),
+    ],
+)
+def test_why_a_version_supersedes(before: SelectionReason, conflict: bool, cause: str) -> None:
+    made = order(version=3, ordered_reason=before, changed_by_conflict=conflict)
+    assert made.supersedes is not None
+    assert (made.supersedes.version, made.supersedes.reason, made.version) == (3, cause, 4)
+
+
+def test_it_is_decided_by_the_latest_evidence_or_by_the_deadline() -> None:
+    assert order().decided_at == START_MS + 5000
+    assert order(due=START_MS + 900_000).decided_at == START_MS + 900_000
+    assert order(due=START_MS + 1).decided_at == START_MS + 5000
+
+
+def test_unread_sources_are_said_only_where_a_deadline_decided() -> None:
+    assert order(unread=("tool-call/0",)).unread_sources == ()
+    assert order(unread=("tool-call/0",), due=START_MS + 900_000).unread_sources == ("tool-call/0",)
+
+
+def test_a_sample_keeps_its_probability_behind_a_stronger_reason() -> None:
+    judged = (call(), evaluation(label="task_failed"))
+    sampled = next(
+        made
+        for made in (
+            order_of(state, stand(state, View(START_MS, POLICY, {})), "all_evidence", None, ())
+            for state in (CallState(call_id=f"call-{number}", items=judged) for number in range(400))
+        )
+        if "scheduled_sample" in made.selection.other_reasons
+    )
+    assert sampled.selection.reason == "regression_candidate"
+    assert sampled.selection.inclusion_probability == 0.05

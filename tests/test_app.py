@@ -1,0 +1,39 @@
+"""The composition root: settings become a policy, a store and stages that fit together."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from stream_app import app, policy_file, telemetry
+from stream_app.policy_file import default_policy
+from stream_app.settings import STAGES, Settings
+from stream_app.topics import TOPICS
+
+SETTINGS = Settings(s3_endpoint="http://127.0.0.1:1", s3_access_key="a", s3_secret_key="s")  # type: ignore[arg-type]
+
+
+def test_each_stage_is_bound_to_topics_that_exist() -> None:
+    names = {topic.name for topic in TOPICS}
+    bindings = [app.binding_of(stage, SETTINGS, telemetry.disabled()) for stage in STAGES]
+    assert [binding.stage for binding in bindings] == list(STAGES)
+    read = [topic for binding in bindings for topic in binding.topics]
+    assert set(read) <= names
+    assert len(set(read)) == len(read)  # One stage, one group: no topic is read by two of them.
+    assert {binding.stage for binding in bindings if binding.table} == {"identity", "join"}
+
+
+def test_the_policy_is_the_settings_or_the_one_that_ships(tmp_path: Path) -> None:
+    assert app.policy_of(SETTINGS) == default_policy()
+    scaled = default_policy().scaled(10)
+    path = tmp_path / "policy.yaml"
+    path.write_text(policy_file.dump(scaled))
+    assert app.policy_of(SETTINGS.model_copy(update={"policy_file": path})) == scaled
+
+
+async def test_a_store_that_is_away_is_no_reason_not_to_start() -> None:
+    store = app.object_store(SETTINGS)
+    async with store as connected:
+        with pytest.raises(Exception, match="127"):
+            await connected.head("s3://bucket/key")
