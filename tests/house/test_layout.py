@@ -8,8 +8,6 @@ from tests.house import rules
 
 WITHOUT_OWN_TEST: tuple[tuple[str, str], ...] = (
     ("core/model.py", "conventions only; every model's test goes through it"),
-    ("core/orders.py", "shapes only; test_join.py, test_seal.py and tests/house/test_schemas.py hold them"),
-    ("core/packet.py", "shapes only; the contract's packet is compared whole in tests/pipeline/test_seal.py"),
     ("core/reviews.py", "shapes whose stages come later; tests/house/test_schemas.py holds them"),
     ("pipeline/ports.py", "protocols and plain records: nothing in it decides"),
 )
