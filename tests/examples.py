@@ -9,9 +9,9 @@ from typing import Any
 from stream_app.core.events import EVENT_TYPES
 from stream_app.core.evidence import EventRecord, Position, event_digest, reduce_event
 from stream_app.core.join import fold_event
-from stream_app.core.judgement import View
 from stream_app.core.orders import Item, SealOrder
 from stream_app.core.packet import ProducedBy
+from stream_app.core.standing import View
 from stream_app.policy_file import default_policy
 
 CONTRACT = Path(__file__).parent / "data" / "contract"

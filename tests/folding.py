@@ -8,8 +8,9 @@ from stream_app.core import join
 from stream_app.core.calls import CallState
 from stream_app.core.events import EVENT_TYPES
 from stream_app.core.evidence import EventRecord, Position, event_digest, reduce_event
-from stream_app.core.judgement import Outcome, View
+from stream_app.core.judgement import Outcome
 from stream_app.core.policy import Policy
+from stream_app.core.standing import View
 from stream_app.policy_file import default_policy
 from tests.stories import START_MS
 

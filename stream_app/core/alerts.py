@@ -5,14 +5,10 @@ One alert per cause: its ID names the call, the kind and the threshold, so a rep
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from stream_app.core.calls import CallState
 from stream_app.core.orders import AlertKind, AlertMissing, JoinAlert
 from stream_app.core.requirements import EXPECTED_FROM
-
-if TYPE_CHECKING:
-    from stream_app.core.judgement import Standing
+from stream_app.core.standing import Standing
 
 RUNBOOKS: dict[AlertKind, str] = {
     "stuck": "docs/runbooks/stuck-join.md",

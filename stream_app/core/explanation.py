@@ -6,8 +6,9 @@ from typing import Any
 
 from stream_app.core.calls import CallState, aliases_of_items, packet_order
 from stream_app.core.instants import format_instant
-from stream_app.core.judgement import View, next_due, stand
+from stream_app.core.judgement import next_due
 from stream_app.core.requirements import EXPECTED_FROM
+from stream_app.core.standing import View, stand
 
 
 def explain(state: CallState, view: View) -> dict[str, Any]:

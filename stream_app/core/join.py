@@ -23,8 +23,9 @@ from dataclasses import replace
 from stream_app.core import judgement
 from stream_app.core.calls import MAX_KEPT_REPEATS, CallState, item_of
 from stream_app.core.evidence import EventRecord
-from stream_app.core.judgement import Disposition, Outcome, View
+from stream_app.core.judgement import Disposition, Outcome
 from stream_app.core.orders import Conflict
+from stream_app.core.standing import View
 
 
 def fold_event(state: CallState | None, record: EventRecord, offset: int, view: View) -> Outcome:

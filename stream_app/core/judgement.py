@@ -6,37 +6,15 @@ are those of the join's rules in docs/architecture.md.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
 from stream_app.core import alerts, ordering
-from stream_app.core.calls import CallState, end_of
-from stream_app.core.evidence import Kind
-from stream_app.core.orders import CompletedBy, Item, JoinAlert, Missing, SealOrder
-from stream_app.core.policy import Policy
-from stream_app.core.requirements import missing_of, tools_settled
-from stream_app.core.selection import Facts, Hit, facts_of, reasons_of, required_kinds
+from stream_app.core.calls import CallState
+from stream_app.core.orders import CompletedBy, JoinAlert, SealOrder
+from stream_app.core.standing import Standing, View, stand
 
 Disposition = Literal["used", "duplicate", "conflict", "repeat"]
-
-
-@dataclass(frozen=True)
-class View:
-    """What a call's judgement may look at besides the call: the join's time, and the policies in force."""
-
-    now: int | None
-    """The join's time, ms; None until every input was heard."""
-    active: Policy
-    """Binds the calls that end now."""
-    policies: Mapping[str, Policy]
-    """By SHA-256: calls stay bound to the one they ended under."""
-    unread: tuple[str, ...] = ()
-    """Input partitions that the clock has given up on."""
-
-    def policy_of(self, state: CallState) -> Policy:
-        """The policy that decides for this call."""
-        return self.policies.get(state.policy, self.active) if state.policy else self.active
 
 
 @dataclass(frozen=True)
@@ -51,78 +29,6 @@ class Outcome:
     """When this call must be looked at again, ms of the join's time."""
     open_since: int | None = None
     """The call's end (or what stands for it), ms, while its deadline lies ahead and evidence is still awaited."""
-
-
-@dataclass(frozen=True)
-class Standing:
-    """A call looked at once: everything the decisions below need, computed from its evidence."""
-
-    policy: Policy
-    call: Item | None
-    facts: Facts
-    hits: tuple[Hit, ...]
-    required: tuple[Kind, ...]
-    missing: tuple[Missing, ...]
-    anchor: int | None
-    """The call's end, or without call-ended the time its first evidence came, ms."""
-    settled: bool
-
-    @property
-    def waiting(self) -> tuple[Missing, ...]:
-        """What is missing and may still come."""
-        return tuple(gap for gap in self.missing if gap.reason != "declared_never")
-
-    @property
-    def deadline(self) -> int | None:
-        """Hard deadline, ms; anchored once, never extended by arrivals (rule 5)."""
-        return None if self.anchor is None or self.call is None else self.anchor + self.policy.timing.deadline
-
-
-def stand(state: CallState, view: View) -> Standing:
-    """Look at the call: facts, reasons, requirements, gaps, whether it is settled (rule 4)."""
-    policy = view.policy_of(state)
-    timing = policy.timing
-    facts = facts_of(state.call_id, state.items)
-    call = facts.primary("call")
-    hits = _hits(state, policy, facts)
-    required = required_kinds(policy, facts, hits)
-    missing = missing_of(required, state.items, call)
-    anchor = end_of(call, timing.skew_ahead, timing.skew_behind) if call else state.first_seen
-    since_end = None if view.now is None or anchor is None else view.now - anchor
-    settled = (
-        call is not None
-        and all(gap.reason == "declared_never" for gap in missing)
-        and tools_settled(state.items, call, since_end, timing.tool_settle)
-    )
-    return Standing(policy, call, facts, hits, required, missing, anchor, settled)
-
-
-def _hits(state: CallState, policy: Policy, facts: Facts) -> tuple[Hit, ...]:
-    """Reasons of the evidence as it stands, of every reading of it, and the one ordered for before.
-
-    A call that was selected stays selected: its reviewers must hear of what came later, also of what cleared it.
-    """
-    found = {hit.row.reason: hit for hit in reasons_of(policy, facts)}
-    for items in _readings(state):
-        for hit in reasons_of(policy, facts_of(state.call_id, items)):
-            found.setdefault(hit.row.reason, hit)
-    if state.ordered_reason is not None:
-        found.setdefault(state.ordered_reason, Hit(policy.row(state.ordered_reason)))
-    return tuple(found[row.reason] for row in policy.reasons if row.reason in found)
-
-
-def _readings(state: CallState) -> Iterator[tuple[Item, ...]]:
-    """The evidence with each other content of a conflicting event, and by each of several call-ended events alone.
-
-    Had a corrected call-ended come first, its reason would have ordered a packet: so it counts in every order (rule 3).
-    """
-    for other in state.alternates:
-        yield tuple(other if item.event_id == other.event_id else item for item in state.items)
-    calls = [item for item in (*state.items, *state.alternates) if item.kind == "call"]
-    if len(calls) > 1:
-        rest = tuple(item for item in state.items if item.kind != "call")
-        for call in calls:
-            yield (*rest, call)
 
 
 def judge(state: CallState, view: View) -> Outcome:

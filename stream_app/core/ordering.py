@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from stream_app.core.calls import CallState, aliases_of_items, packet_order, stated_end
 from stream_app.core.orders import (
     CompletedBy,
@@ -13,9 +11,7 @@ from stream_app.core.orders import (
     Selection,
     Supersedes,
 )
-
-if TYPE_CHECKING:
-    from stream_app.core.judgement import Standing
+from stream_app.core.standing import Standing
 
 
 def order_of(

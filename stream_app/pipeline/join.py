@@ -11,8 +11,9 @@ from stream_app.core.calls import CallState
 from stream_app.core.clock import PartitionClock, advance
 from stream_app.core.deadlines import DeadlineWheel
 from stream_app.core.evidence import ClockRecord, EventRecord, EvidenceRecord, PolicyActivated
-from stream_app.core.judgement import Outcome, View
+from stream_app.core.judgement import Outcome
 from stream_app.core.policy import Policy
+from stream_app.core.standing import View
 from stream_app.core.wire import WireError, read_json, write_json
 from stream_app.pipeline import outputs
 from stream_app.pipeline.ports import Effects, Incoming, Outgoing, State

@@ -6,8 +6,8 @@ from typing import Any
 
 from stream_app.core.explanation import explain
 from stream_app.core.identity import AliasState
-from stream_app.core.judgement import View
 from stream_app.core.policy import Policy
+from stream_app.core.standing import View
 from stream_app.core.wire import read_json
 from stream_app.runtime import changelogs
 from stream_app.runtime.client import read_topic

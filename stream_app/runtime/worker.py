@@ -19,6 +19,7 @@ from stream_app.telemetry import Recorder
 
 log = logging.getLogger(__name__)
 
+PARENT_CHECK_S = 1.0
 EXTRA_STOP_S = 5.0
 """Beyond the drain: how long Faust may take to leave its group before we leave without it."""
 
@@ -50,8 +51,10 @@ async def _run(settings: Settings, binding: Binding, recorder: Recorder) -> int:
     app.finalize()
     await app.start()
     waiting = asyncio.create_task(stopping.wait())
+    orphaned = asyncio.create_task(_stop_when_orphaned(os.getppid(), stopping))
     ended = asyncio.create_task(app.wait_until_stopped())
     await asyncio.wait({waiting, ended}, return_when=asyncio.FIRST_COMPLETED)
+    orphaned.cancel()
     crashed = not stopping.is_set()
     if crashed:
         host.fail("faust", RuntimeError(f"the Faust app ended by itself: {app.crash_reason!r}"))
@@ -59,6 +62,14 @@ async def _run(settings: Settings, binding: Binding, recorder: Recorder) -> int:
     await app.stop()
     await host.close()
     return 0
+
+
+async def _stop_when_orphaned(parent: int, stopping: asyncio.Event) -> None:
+    """A supervisor that was killed cannot stop its stages: they see that it is gone, and stop by themselves."""
+    while os.getppid() == parent:  # noqa: ASYNC110 - the kernel tells nobody
+        await asyncio.sleep(PARENT_CHECK_S)
+    log.warning("the process that started this stage is gone; stopping")
+    stopping.set()
 
 
 def _stop(stopping: asyncio.Event, bound_s: float) -> None:

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from stream_app.core import alerts
 from stream_app.core.calls import CallState
-from stream_app.core.judgement import View, stand
 from stream_app.core.orders import JoinAlert
+from stream_app.core.standing import View, stand
 from stream_app.policy_file import default_policy
 from tests.evidence import START_MS, artifact, call, evaluation
 

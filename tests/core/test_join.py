@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from stream_app.core import join
 from stream_app.core.evidence import EventRecord, Position, event_digest, reduce_event
-from stream_app.core.judgement import View
+from stream_app.core.standing import View
 from tests import stories
 from tests.folding import MODELS, POLICY, Call, content
 from tests.stories import MINUTE, SECOND, START_MS

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from stream_app.core import judgement
-from stream_app.core.judgement import View
+from stream_app.core import standing
+from stream_app.core.standing import View
 from tests import stories
 from tests.folding import Call, content
 from tests.stories import MINUTE, SECOND, START_MS
@@ -97,7 +97,7 @@ def test_a_reason_that_only_an_outdated_call_ended_gave_counts_in_every_order() 
 
 def test_without_the_outdated_reading_the_order_would_decide(monkeypatch: pytest.MonkeyPatch) -> None:
     """Negative control: the same 24 orders tell two stories apart."""
-    monkeypatch.setattr(judgement, "_readings", lambda _state: iter(()))
+    monkeypatch.setattr(standing, "_readings", lambda _state: iter(()))
     documents = [BASE, POOL[1], stories.trace(), stories.evaluation()]
     results = [play(list(order), [40 * SECOND] * 4) for order in itertools.permutations(documents)]
     assert {result is None for result in results} == {True, False}

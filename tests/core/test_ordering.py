@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from stream_app.core.calls import CallState
-from stream_app.core.judgement import View, stand
 from stream_app.core.ordering import order_of
 from stream_app.core.orders import SealOrder, SelectionReason
+from stream_app.core.standing import View, stand
 from stream_app.policy_file import default_policy
 from tests.evidence import START_MS, call, evaluation, report, tool
 
