@@ -85,7 +85,8 @@ def _reasons(call: ConvertedCall, policy: Policy) -> set[str]:
         if judged["label"] == "task_failed":
             reasons.add("regression_candidate")
     if call.sent("call-ended"):
-        measures = call.conversation.measures
+        # A measure that is null was not taken.
+        measures = {name: value for name, value in call.conversation.measures.items() if value is not None}
         if measures.get("minAsrConfidence", 1) < 0.6 or measures.get("minIntentConfidence", 1) < 0.5:
             reasons.add("low_confidence_turn")
         slow = measures.get("maxSilenceMs", 0) > 5000 or measures.get("p95ResponseMs", 0) > 3000

@@ -66,6 +66,7 @@ def test_a_good_call_with_everything_has_no_reason_and_no_packet() -> None:
         ({"measures": {"minAsrConfidence": 0.59}}, {"low_confidence_turn"}),
         ({"measures": {"minIntentConfidence": 0.49}}, {"low_confidence_turn"}),
         ({"measures": {"minAsrConfidence": 0.6, "minIntentConfidence": 0.5}}, set()),
+        ({"measures": {"minAsrConfidence": None, "maxSilenceMs": None, "interruptions": None}}, set()),
         ({"measures": {"maxSilenceMs": 5_001}}, {"latency_or_silence"}),
         ({"measures": {"p95ResponseMs": 3_001}}, {"latency_or_silence"}),
         ({"measures": {"interruptions": 6}}, {"latency_or_silence"}),
