@@ -8,9 +8,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from stream_app.core.instants import Instant
 from stream_app.core.wire import WireError, read_json
@@ -18,6 +18,9 @@ from stream_app.core.wire import WireError, read_json
 _LOCAL_TIME = re.compile(r"\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}:\d{2}(\.\d+)?")
 
 SHOWN_ERRORS = 20
+
+LONGEST_MS = 24 * 3_600_000
+"""No call is longer than a day: such a figure is in another unit, and its recording would fill the memory."""
 
 
 class ConversationError(Exception):
@@ -33,7 +36,7 @@ class Turn(_Neutral):
 
     speaker: str
     text: str
-    t_ms: int | None = Field(default=None, ge=0)
+    t_ms: int | None = Field(default=None, ge=0, le=LONGEST_MS)
 
 
 class ToolUse(_Neutral):
@@ -51,7 +54,7 @@ class ToolUse(_Neutral):
     retries: int = Field(default=0, ge=0)
     write: bool | None = None
     idempotency_key: str | None = None
-    t_ms: int | None = Field(default=None, ge=0)
+    t_ms: int | None = Field(default=None, ge=0, le=LONGEST_MS)
     turn_i: int | None = None
 
 
@@ -76,7 +79,7 @@ class Conversation(_Neutral):
     cohort: str | None = None
     started_at: Instant | None = None
     ended_at: Instant | None = None
-    duration_ms: int | None = Field(default=None, ge=0)
+    duration_ms: int | None = Field(default=None, ge=0, le=LONGEST_MS)
     end_reason: str | None = None
     turns: tuple[Turn, ...] = ()
     tool_calls: tuple[ToolUse, ...] = ()
@@ -86,6 +89,12 @@ class Conversation(_Neutral):
     policy_flags: tuple[str, ...] = ()
     reported: bool = False
     """Whether a customer named this call."""
+
+    @model_validator(mode="after")
+    def _not_longer_than_a_day(self) -> Self:
+        if self.started_at is not None and self.ended_at is not None and self.ended_at - self.started_at > LONGEST_MS:
+            raise ValueError("ended_at lies more than a day after started_at")
+        return self
 
 
 def read_conversations(paths: list[Path]) -> Iterator[Conversation]:
@@ -132,5 +141,5 @@ def parse_line(line: bytes, where: str) -> Conversation:
         raise ConversationError(f"{where}: {error.detail}") from None
     except ValidationError as error:
         first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"])
+        place = ".".join(str(part) for part in first["loc"]) or "the call"
         raise ConversationError(f"{where}: {place}: {first['msg']}") from None

@@ -66,6 +66,12 @@ def test_a_time_without_an_offset_is_utc_and_one_with_an_offset_keeps_it(written
         (b"{}", "call_id: Field required"),
         (b'{"call_id": ""}', "call_id: "),
         (b'{"call_id": "a", "duration_ms": -1}', "duration_ms: "),
+        (b'{"call_id": "a", "duration_ms": 86400001}', "duration_ms: "),
+        (b'{"call_id": "a", "turns": [{"speaker": "user", "text": "x", "t_ms": 1780000000000}]}', "turns.0.t_ms: "),
+        (
+            b'{"call_id": "a", "started_at": "2026-06-01T00:00:00Z", "ended_at": "2026-06-03T00:00:00Z"}',
+            "the call: Value error, ended_at lies more than a day after started_at",
+        ),
         (b'{"call_id": "a", "started_at": "yesterday"}', "started_at: "),
         (b'{"call_id": "a", "turns": [{"text": "no speaker"}]}', "turns.0.speaker: Field required"),
         (b'{"call_id": "a", "turns": [{"speaker": "user", "text": "x", "t_ms": -1}]}', "turns.0.t_ms: "),
