@@ -46,6 +46,7 @@ def convert(files: Sequence[Path], seed: int, speed: float, complete: bool, star
 
     Every line of the output is {"topic", "key", "atMs", "event"} in sending order; atMs counts from the start.
     Nothing is written when a line of the input is bad: each is named by file and number, and the exit code is 2.
+    Exit codes: 0 written · 2 wrong usage or bad input · 3 the output cannot be written.
     """
     calls = _convert_all(files, seed, complete)
     if out != _STDOUT and out.exists() and (not out.is_dir() or any(out.iterdir())):
@@ -62,7 +63,8 @@ def convert(files: Sequence[Path], seed: int, speed: float, complete: bool, star
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return
     except OSError as error:
-        raise click.ClickException(f"cannot write: {error}") from None
+        click.echo(f"Error: cannot write: {error}; make room or name another --out", err=True)
+        sys.exit(3)
     click.echo(f"{len(calls)} calls, {count} events; {objects}", err=True)
 
 

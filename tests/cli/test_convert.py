@@ -129,3 +129,11 @@ def test_a_reader_that_has_enough_is_no_error(calls: Path) -> None:
 
 def test_help_names_the_page() -> None:
     assert "docs/converter.md" in run("--help").output
+
+
+def test_an_output_that_cannot_be_written_is_an_error_of_the_surroundings(calls: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    result = run(calls, "--out", tmp_path / "file" / "out")
+    assert result.exit_code == 3
+    assert "cannot write" in result.stderr
+    assert "Traceback" not in result.output
