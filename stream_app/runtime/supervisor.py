@@ -7,12 +7,15 @@ supervisor relays the stages' `ready` lines, waits longer after each quick failu
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+SUPERVISED = "STREAM_APP_SUPERVISED"
+"""Set for the children: a stage that has it stops when this process is gone."""
 FIRST_PAUSE_S = 0.5
 LONGEST_PAUSE_S = 15.0
 STEADY_S = 30.0
@@ -83,7 +86,11 @@ class Supervisor:
     async def _run_once(self, stage: str) -> tuple[bool, int]:
         """Run the child to its end, or to ours. (Whether it said `ready`, exit code)."""
         child = await asyncio.create_subprocess_exec(
-            *self._command(stage), stdout=asyncio.subprocess.PIPE, stderr=sys.stderr, start_new_session=True
+            *self._command(stage),
+            stdout=asyncio.subprocess.PIPE,
+            stderr=sys.stderr,
+            start_new_session=True,
+            env={**os.environ, SUPERVISED: "1"},
         )
         assert child.stdout is not None
         ready = False

@@ -14,6 +14,7 @@ from stream_app.runtime import faust_app
 from stream_app.runtime.client import KafkaUnavailable, TopicAbsent
 from stream_app.runtime.host import Binding, Host
 from stream_app.runtime.state_dir import StateDirError
+from stream_app.runtime.supervisor import SUPERVISED
 from stream_app.settings import Settings
 from stream_app.telemetry import Recorder
 
@@ -66,7 +67,7 @@ async def _run(settings: Settings, binding: Binding, recorder: Recorder) -> int:
 
 async def _stop_when_orphaned(parent: int, stopping: asyncio.Event) -> None:
     """A supervisor that was killed cannot stop its stages: they see that it is gone, and stop by themselves."""
-    while os.getppid() == parent:  # noqa: ASYNC110 - the kernel tells nobody
+    while SUPERVISED not in os.environ or os.getppid() == parent:  # noqa: ASYNC110 - the kernel tells nobody
         await asyncio.sleep(PARENT_CHECK_S)
     log.warning("the process that started this stage is gone; stopping")
     stopping.set()
