@@ -13,7 +13,7 @@ help: ## list the targets
 setup: ## make .venv from requirements.lock (every other target does it by itself)
 	@$(PYTHON) tools/bootstrap.py
 
-demo: setup ## replay calls through a real Kafka and S3 [DATA=dir] [CALLS=400] [SEED=1] [KEEP=1]
+demo: setup ## replay calls through a real Kafka and S3 [DATA=dir] [CALLS=400] [SEED=7] [KEEP=1]
 	@$(BIN)/stream-app demo $(DEMO)
 
 test: setup ## run all tests [ARGS="-k name"]
