@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from stream_app.core.wire import read_json
+from stream_app.demo.convert import convert
+from stream_app.demo.generator import generate
+from stream_app.demo.ground_truth import Expected, expect
+from stream_app.demo.outcome import Seen, differences
+from stream_app.demo.run import settings_of
 from stream_app.dev.state import Endpoints
+from stream_app.policy_file import default_policy
+from stream_app.runtime.client import read_topic
+from stream_app.topics import JOIN_ALERTS, PACKETS
 
 ROOT = Path(__file__).parents[2]
 PUBLIC = ROOT.parent / "shared" / "data" / "replay"
@@ -61,13 +72,63 @@ def adds_up(figures: dict[str, Any]) -> None:
     assert figures["evidenceToPacketMs"]["of"] > 0
 
 
-def test_generated_calls_add_up_and_nothing_is_left_running(stack: Endpoints) -> None:
-    figures = demo(stack, "--calls", "60", "--seed", "3", timeout_s=240)
+CALLS, SEED = 60, 3
+
+
+@pytest.fixture(scope="module")
+def generated(stack: Endpoints) -> dict[str, Any]:
+    """The figures of one demo with generated calls."""
+    return demo(stack, "--calls", str(CALLS), "--seed", str(SEED), timeout_s=240)
+
+
+def test_generated_calls_add_up_and_nothing_is_left_running(stack: Endpoints, generated: dict[str, Any]) -> None:
+    figures = generated
     adds_up(figures)
-    assert figures["calls"] == 60
+    assert figures["calls"] == CALLS
     assert {"complete", "incomplete"} <= set(figures["packets"])
     assert figures["workerPid"] is None
     assert processes_of(stack.root / "demo" / figures["topicPrefix"].rstrip(".")) == []
+
+
+def published(stack: Endpoints, prefix: str) -> Seen:
+    """What a finished demo has left on its topics, read anew."""
+    place = stack.root / "demo" / prefix.rstrip(".")
+    settings = settings_of(stack.environment(), prefix, place / "policy.yaml", place / "state")
+    seen = Seen()
+
+    async def read() -> None:
+        async for record in read_topic(settings, PACKETS.name, JOIN_ALERTS.name):
+            document = read_json(record.value or b"")
+            if record.topic == PACKETS.name:
+                seen.packet(document, record.timestamp_ms)
+            else:
+                seen.alert(document)
+
+    asyncio.run(read())
+    return seen
+
+
+def lie(one: Expected) -> Expected:
+    """The opposite of what is expected of a call."""
+    if one.status is None:
+        return replace(one, status="complete", reasons=frozenset({"failed_tool_call"}))
+    return replace(one, status=None, reasons=frozenset(), missing=frozenset(), superseded=False)
+
+
+def test_a_false_truth_about_any_one_call_is_noticed(stack: Endpoints, generated: dict[str, Any]) -> None:
+    policy = default_policy().scaled(50)
+    truth = [expect(convert(told, SEED), policy) for told in generate(CALLS, SEED)]
+    seen = published(stack, generated["topicPrefix"])
+    assert differences(truth, seen) == []
+    for number, one in enumerate(truth):
+        for false in (lie(one), replace(one, times_out=not one.times_out)):
+            found = differences([*truth[:number], false, *truth[number + 1 :]], seen)
+            assert len(found) == 1
+            assert one.call_id in found[0]
+    gone = truth[0].call_id
+    assert differences(truth[1:], seen) == (
+        [f"{gone}: a packet for a call that nobody made"] if gone in seen.packets else []
+    )
 
 
 @pytest.mark.timeout(600)
