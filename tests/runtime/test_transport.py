@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 import tomllib
 from collections.abc import AsyncIterator
@@ -110,7 +111,7 @@ class Rounds:
             self.pauses.append(seconds)
 
         monkeypatch.setattr(driver.Consumer, "getmany", getmany)
-        monkeypatch.setattr(transport.asyncio, "sleep", sleep)
+        monkeypatch.setattr(asyncio, "sleep", sleep)
 
 
 async def test_a_round_counts_when_it_has_ended_and_what_it_handed_over_is_known_at_once(
