@@ -13,6 +13,9 @@ from typing import Any, NoReturn
 
 Json = Any
 
+MAX_DEPTH = 100
+"""Levels of arrays and objects in one record. What can be read must be writable too, and pydantic writes about 250."""
+
 
 class WireError(ValueError):
     """Bytes that are not the JSON we accept; `reason` is one of the dead-letter reasons."""
@@ -58,6 +61,17 @@ def _check_text(value: Json) -> None:
             stack.extend(item)
 
 
+def _check_depth(value: Json) -> None:
+    """Refuse what nests deeper than MAX_DEPTH; level by level, so that depth cannot exhaust the stack here either."""
+    level = [value]
+    for _ in range(MAX_DEPTH + 1):
+        containers = [item for item in level if isinstance(item, dict | list)]
+        if not containers:
+            return
+        level = [part for item in containers for part in (item.values() if isinstance(item, dict) else item)]
+    raise WireError("not_json", f"nested deeper than {MAX_DEPTH} levels")
+
+
 def read_json(data: bytes) -> Json:
     """The JSON value in `data`, or WireError (`not_json`, `duplicate_key`, `not_a_number`, `invalid_text`)."""
     if b"\x00" in data:
@@ -72,6 +86,8 @@ def read_json(data: bytes) -> Json:
         raise WireError("not_json", f"not JSON: {str(error)[:200]}") from None
     if b"\\u" in data:  # Only an escape can smuggle NUL or a surrogate past the UTF-8 decoder.
         _check_text(value)
+    if data.count(b"[") + data.count(b"{") > MAX_DEPTH:  # Fewer brackets than that cannot nest so deep.
+        _check_depth(value)
     return value
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter
@@ -22,6 +23,7 @@ from stream_app.core.evidence import (
     kind_of,
     reduce_event,
 )
+from stream_app.core.wire import MAX_DEPTH, digest_of, read_json
 from tests import stories
 
 MARK = "4929-1234-0000-9999"
@@ -45,6 +47,15 @@ def test_what_the_reduction_keeps_of_a_tool_call() -> None:
     assert reduced["resultSummary"] == "ok: true"
     assert reduced["error"] == "present"
     assert len(reduced["argumentsSha256"]) == 64
+
+
+@pytest.mark.parametrize(("opening", "closing"), [("[", "]"), ('{"a":', "}")])
+def test_a_payload_as_deep_as_can_be_read_can_be_reduced(opening: str, closing: str) -> None:
+    payload = opening * (MAX_DEPTH - 1) + "1" + closing * (MAX_DEPTH - 1)
+    record = json.dumps(stories.tool(arguments="HERE", result="HERE")).replace('"HERE"', payload)
+    event = ToolCall.from_dict(read_json(record.encode()))
+    assert reduce_event(event)["argumentsSha256"] == digest_of(json.loads(payload))
+    assert len(event_digest(event)) == 64
 
 
 def test_digests_tell_contents_apart_and_not_the_order_of_keys() -> None:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stream_app.core.wire import WireError, digest_of, read_json, write_json
+from stream_app.core.wire import MAX_DEPTH, WireError, digest_of, read_json, write_json
 
 
 @pytest.mark.parametrize(
@@ -41,6 +41,23 @@ def test_refused(data: bytes, reason: str) -> None:
     assert caught.value.reason == reason
 
 
+@pytest.mark.parametrize(("opening", "closing"), [(b"[", b"]"), (b'{"a":', b"}")])
+def test_nesting_has_a_limit_well_before_any_reader_gives_up(opening: bytes, closing: bytes) -> None:
+    def nested(levels: int) -> bytes:
+        return opening * levels + b"1" + closing * levels
+
+    assert write_json(read_json(nested(MAX_DEPTH))) == nested(MAX_DEPTH)
+    for levels in (MAX_DEPTH + 1, 300, 900):
+        with pytest.raises(WireError, match="nested deeper") as caught:
+            read_json(nested(levels))
+        assert caught.value.reason == "not_json"
+
+
+def test_many_brackets_side_by_side_are_not_deep() -> None:
+    assert len(read_json(b"[" + b",".join([b"[{}]"] * 5000) + b"]")) == 5000
+    assert read_json(b'"' + b"[" * 5000 + b'"') == "[" * 5000
+
+
 def test_escaped_pairs_are_one_character() -> None:
     assert read_json(b'"\\ud83d\\ude00"') == "\U0001f600"
 
@@ -50,12 +67,10 @@ VALUES = st.recursive(
     | st.booleans()
     | st.integers(-(2**70), 2**70)
     | st.floats(allow_nan=False, allow_infinity=False)
-    | st.text(st.characters(blacklist_categories=("Cs",), blacklist_characters="\x00"), max_size=10),
+    | st.text(st.characters(codec="utf-8", exclude_characters="\x00"), max_size=10),
     lambda inner: (
         st.lists(inner, max_size=4)
-        | st.dictionaries(
-            st.text(st.characters(blacklist_categories=("Cs",), blacklist_characters="\x00")), inner, max_size=4
-        )
+        | st.dictionaries(st.text(st.characters(codec="utf-8", exclude_characters="\x00")), inner, max_size=4)
     ),
     max_leaves=15,
 )
