@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, StringConstraints
 
 from stream_app.core.events import Event
 from stream_app.core.evidence import AcceptedEvent, ClockRecord, Position
 from stream_app.core.model import Identifier, Model
 
 TRACE_SCHEME = "traceId"
+
+AliasKey = Annotated[str, StringConstraints(min_length=1, max_length=64 + 1 + 256, pattern=r"^[^\x00-\x1f\x7f]+$")]
+"""`scheme:value`, with room for the longest of both that an event may carry."""
 
 PRECEDENCE: tuple[str, ...] = (
     "connectContactId",
@@ -61,7 +64,7 @@ class Park(Model):
     """An event waits at this alias until the alias is linked; one with a canonical ID only has its claim checked."""
 
     record: Literal["park"] = "park"
-    alias: Identifier
+    alias: AliasKey
     canonical_call_id: Identifier | None = None
     """The canonical ID that the event itself states; None where only aliases are known."""
     event: AcceptedEvent
@@ -71,9 +74,9 @@ class Link(Model):
     """`alias` names the same call as `canonical_call_id` or as `other`; `said_by` is the source of the claim."""
 
     record: Literal["link"] = "link"
-    alias: Identifier
+    alias: AliasKey
     canonical_call_id: Identifier | None = None
-    other: Identifier | None = None
+    other: AliasKey | None = None
     said_by: str
     position: Position
     hop: int = 0

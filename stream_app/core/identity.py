@@ -18,7 +18,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from stream_app.core.evidence import AcceptedEvent, EventRecord, Position
-from stream_app.core.identities import Link, Park
+from stream_app.core.identities import AliasKey, Link, Park
 from stream_app.core.model import Identifier, Model
 
 MAX_HOPS = 8
@@ -28,7 +28,7 @@ MAX_HOPS = 8
 class AliasState(Model):
     """What the identity stage remembers of one alias."""
 
-    alias: Identifier
+    alias: AliasKey
     canonical_call_id: Identifier | None = None
     said_by: str | None = None
     edges: tuple[str, ...] = ()
