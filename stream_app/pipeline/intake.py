@@ -6,6 +6,7 @@ A record that fails any of them leaves as a dead letter with a typed reason, and
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 from pydantic import ValidationError
@@ -20,6 +21,8 @@ from stream_app.pipeline import outputs
 from stream_app.pipeline.ports import Effects, Incoming, Outgoing
 from stream_app.telemetry.propagation import traceparent_of
 from stream_app.topics import EVIDENCE, IDENTITY
+
+log = logging.getLogger(__name__)
 
 _MODELS: dict[str, type[Event]] = {model.TYPE: model for model in EVENT_TYPES}
 KNOWN_SCHEMA_VERSIONS = (1,)
@@ -47,6 +50,11 @@ class Intake:
             return Effects(sends=tuple(_route(event, record)))
         except Refusal as refusal:
             return Effects(sends=(outputs.dead_letter(record, "intake", refusal.reason, refusal.detail),))
+        except Exception as error:
+            # A record that we have no answer to must not stop its partition; that we had none is a bug to be seen.
+            log.exception("no answer to the record at %s/%s/%s", record.topic, record.partition, record.offset)
+            detail = f"intake failed on it ({type(error).__name__}): a bug, please report it with this letter"
+            return Effects(sends=(outputs.dead_letter(record, "intake", "invalid_event", detail),))
 
     def _validate(self, record: Incoming) -> Event:
         # 1. Size, before anything looks inside.
