@@ -83,6 +83,8 @@ class Host:
         self._tables: dict[int, TablePartition] = {}
         self._changed = asyncio.Condition()
         self._announced = False
+        self._given_up: int | None = None
+        """Generation whose lanes were closed: a record of it beside or behind them would jump over what they left."""
         self.app.on_partitions_revoked.connect(self._on_revoked)
         if self._table is not None:
             self._table.on_recover(self._on_recovered)
@@ -137,10 +139,10 @@ class Host:
     async def _consume(self, stream: Any) -> None:
         try:
             async for event in stream.noack().events():
-                tp = event.message.tp
-                if event.message.generation_id != self.app.consumer_generation_id:
+                tp, generation = event.message.tp, event.message.generation_id
+                if generation != self.app.consumer_generation_id or generation == self._given_up:
                     continue  # Its partition was revoked meanwhile; it comes again from the committed offset.
-                lane = await self._lane(tp, event.message.generation_id)
+                lane = await self._lane(tp, generation)
                 if lane is not None:
                     await lane.submit(codec.incoming(event, self.settings.topic_prefix), self._acker(event))
         except Exception as error:
@@ -174,7 +176,7 @@ class Host:
     async def _on_recovered(self) -> None:
         """The table's partitions are as the changelog says; Faust swallows errors raised here, so we do not raise."""
         try:
-            await self.close_lanes()
+            await self._let_go()
             source = self.settings.topic(self.binding.topics[0])
             owned = sorted(tp.partition for tp in self.app.assignor.assigned_actives() if tp.topic == source)
             changelog = self._table.changelog_topic_name.removeprefix(self.settings.topic_prefix)
@@ -193,7 +195,12 @@ class Host:
         self.app.consumer.handed.clear()  # What comes next is counted from the committed offsets again.
 
     async def close_lanes(self) -> None:
-        """Finish or give up what the lanes have begun, and let go of the partitions."""
+        """Finish or give up what the lanes have begun; take no more records of this generation."""
+        self._given_up = self.app.consumer_generation_id
+        await self._let_go()
+
+    async def _let_go(self) -> None:
+        """Close the lanes and forget the partitions."""
         lanes, self.lanes = self.lanes, {}
         await asyncio.gather(*(lane.close(self.settings.drain_s) for lane in lanes.values()))
         for tp in lanes:
