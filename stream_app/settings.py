@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from hashlib import sha256
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, SecretStr
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import Field, SecretStr, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from stream_app.core.wire import write_json
+from stream_app.core.wire import WireError, read_json, write_json
 
 StageName = Literal["intake", "identity", "join", "seal"]
 STAGES: tuple[StageName, ...] = ("intake", "identity", "join", "seal")
@@ -48,7 +48,7 @@ class Settings(BaseSettings):
     s3_secret_key: SecretStr | None = None
     packet_bucket: str = "review-packets"
     """Where artifacts and manifests go: a bucket, or a bucket and a prefix (`bucket/team-a`)."""
-    source_buckets: tuple[str, ...] = ("provider-drop",)
+    source_buckets: Annotated[tuple[str, ...], NoDecode] = ("provider-drop",)
     """The only buckets that events may point into: a reference elsewhere is never fetched."""
     max_artifact_bytes: Annotated[int, Field(ge=1)] = 2 << 30
     """A larger source object is not fetched; the packet says so."""
@@ -74,6 +74,17 @@ class Settings(BaseSettings):
     """Prometheus endpoint on loopback (each stage: the next free port from here on); None: off, 0: any."""
     metrics_host: str = "127.0.0.1"
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+
+    @field_validator("source_buckets", mode="before")
+    @classmethod
+    def _list_in_json(cls, value: Any) -> Any:
+        """Decoded here, not by pydantic-settings, whose own error is no ValidationError and names no variable."""
+        if not isinstance(value, str):
+            return value
+        try:
+            return read_json(value.encode())
+        except (WireError, UnicodeEncodeError):
+            raise ValueError('a list in JSON, like ["provider-drop"]') from None
 
     def topic(self, name: str) -> str:
         """The full name of a topic."""
