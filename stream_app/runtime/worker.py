@@ -41,20 +41,23 @@ def run_stage(settings: Settings, binding: Binding, recorder: Recorder) -> int:
 
 
 async def _run(settings: Settings, binding: Binding, recorder: Recorder) -> int:
+    parent, bound_s = os.getppid(), settings.drain_s + EXTRA_STOP_S
     host = Host(settings, binding, recorder)
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, _stop, stopping, settings.drain_s + EXTRA_STOP_S)
+        loop.add_signal_handler(number, _stop, stopping, bound_s)
     await host.open()
     app = host.app
     app.in_worker = True
     app.finalize()
     await app.start()
     waiting = asyncio.create_task(stopping.wait())
-    orphaned = asyncio.create_task(_stop_when_orphaned(os.getppid(), stopping))
+    orphaned = asyncio.create_task(_stop_when_orphaned(parent, stopping))
     ended = asyncio.create_task(app.wait_until_stopped())
     await asyncio.wait({waiting, ended}, return_when=asyncio.FIRST_COMPLETED)
+    if orphaned.done():
+        _leave_within(bound_s)
     orphaned.cancel()
     crashed = not stopping.is_set()
     if crashed:
@@ -77,6 +80,10 @@ def _stop(stopping: asyncio.Event, bound_s: float) -> None:
     """Ask for a graceful stop, and make sure that it ends: kill -9 is a normal way to stop here."""
     if not stopping.is_set():
         stopping.set()
-        timer = threading.Timer(bound_s, os._exit, args=(0,))
-        timer.daemon = True
-        timer.start()
+        _leave_within(bound_s)
+
+
+def _leave_within(bound_s: float) -> None:
+    timer = threading.Timer(bound_s, os._exit, args=(0,))
+    timer.daemon = True
+    timer.start()
