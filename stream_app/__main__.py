@@ -69,7 +69,7 @@ def main() -> None:
     except ValidationError as error:
         # Only Settings are validated outside a stage: say which variable is wrong, not a traceback.
         for problem in error.errors():
-            name = "STREAM_APP_" + "_".join(str(part) for part in problem["loc"]).upper()
+            name = "STREAM_APP_" + "".join(str(part) for part in problem["loc"][:1]).upper()  # [1:]: inside its value.
             click.echo(f"{name}: {problem['msg']}", err=True)
         sys.exit(2)
     except PolicyFileError as error:

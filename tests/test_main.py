@@ -49,10 +49,14 @@ def test_an_unknown_command_is_a_mistake_of_usage() -> None:
     assert run("worker", "--stages", "seel").returncode == 2
 
 
-def test_a_bad_setting_is_one_line_that_names_it() -> None:
-    done = run("packets", "tail", "--from-beginning", STREAM_APP_INTERNAL_PARTITIONS="many")
+@pytest.mark.parametrize(
+    ("name", "value"), [("INTERNAL_PARTITIONS", "many"), ("SOURCE_BUCKETS", "drop"), ("SOURCE_BUCKETS", "[1]")]
+)
+def test_a_bad_setting_is_one_line_that_names_it(name: str, value: str) -> None:
+    done = run("packets", "tail", "--from-beginning", **{f"STREAM_APP_{name}": value})
     assert done.returncode == 2
-    assert done.stderr.startswith("STREAM_APP_INTERNAL_PARTITIONS: ")
+    assert done.stderr.startswith(f"STREAM_APP_{name}: ")
+    assert done.stderr.count("\n") == 1
     assert "Traceback" not in done.stderr
 
 
