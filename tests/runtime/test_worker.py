@@ -173,8 +173,7 @@ def test_a_stage_that_hangs_when_its_supervisor_is_gone_ends_all_the_same(tmp_pa
     """Nobody is left to kill it."""
     between = (
         "import subprocess, sys, time\n"
-        "child = subprocess.Popen([sys.executable, '-c', sys.argv[1]], stdout=subprocess.PIPE, text=True)\n"
-        "child.stdout.readline()\n"
+        "child = subprocess.Popen([sys.executable, '-c', sys.argv[1]])\n"
         "print(child.pid, flush=True)\n"
         "time.sleep(60)\n"
     )
@@ -188,8 +187,10 @@ def test_a_stage_that_hangs_when_its_supervisor_is_gone_ends_all_the_same(tmp_pa
     )
     assert parent.stdout is not None
     stage = int(parent.stdout.readline())
+    assert parent.stdout.readline() == "started\n"
     parent.kill()
-    parent.communicate()
+    parent.wait()
+    assert parent.stdout.readline() == "lanes closed\n"
     deadline = time.monotonic() + 15
     while alive(stage) and time.monotonic() < deadline:
         time.sleep(0.05)
