@@ -25,9 +25,10 @@ def raise_due(state: CallState, standing: Standing, now: int | None) -> tuple[Ca
     if standing.settled:
         raised = resolve_all(state, standing, now)
         return state.model_copy(update={"firing": ()}), raised
-    if standing.call is not None and any("/orphan/" in alert for alert in state.firing):
-        raised.extend(_resolved(state, standing, alert, now) for alert in state.firing if "/orphan/" in alert)
-        state = state.model_copy(update={"firing": tuple(a for a in state.firing if "/orphan/" not in a)})
+    orphaned = [alert for alert in state.firing if _kind_of(state, alert) == "orphan"]
+    if standing.call is not None and orphaned:
+        raised.extend(_resolved(state, standing, alert, now) for alert in orphaned)
+        state = state.model_copy(update={"firing": tuple(a for a in state.firing if a not in orphaned)})
     if now is None or standing.anchor is None:
         return state, raised
     update: dict[str, object] = {}
@@ -93,8 +94,13 @@ def _firing(state: CallState, standing: Standing, kind: AlertKind, number: int, 
     )
 
 
+def _kind_of(state: CallState, alert_id: str) -> AlertKind:
+    """The kind in an alert's ID. The call's own ID stands before it, and may hold any kind's name."""
+    return next(kind for kind in RUNBOOKS if f"/{kind}/" in alert_id.removeprefix(state.call_id))
+
+
 def _resolved(state: CallState, standing: Standing, alert_id: str, now: int | None) -> JoinAlert:
-    kind: AlertKind = next(kind for kind in RUNBOOKS if f"/{kind}/" in alert_id.removeprefix(state.call_id))
+    kind = _kind_of(state, alert_id)
     anchor = standing.anchor if standing.anchor is not None else 0
     return JoinAlert(
         alert_id=alert_id,
