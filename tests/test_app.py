@@ -11,7 +11,7 @@ from stream_app.policy_file import default_policy
 from stream_app.settings import STAGES, Settings
 from stream_app.topics import TOPICS
 
-SETTINGS = Settings(s3_endpoint="http://127.0.0.1:1", s3_access_key="a", s3_secret_key="s")  # type: ignore[arg-type]
+SETTINGS = Settings(s3_endpoint="http://127.0.0.1:1", s3_access_key="a", s3_secret_key="s")
 
 
 def test_each_stage_is_bound_to_topics_that_exist() -> None:

@@ -58,6 +58,22 @@ def test_evidence_is_listed_in_one_order_however_it_came() -> None:
         assert [one.event_id for one in packet_order(arrived)] == wanted
 
 
+def test_tools_of_one_sequence_go_by_their_key_and_reports_of_one_key_by_event_id() -> None:
+    items = (
+        tool("9", key="a", occurrence=1), tool("5", key="a", occurrence=2), tool("6", key="a", occurrence=2),
+        tool("1", key="b", occurrence=1),
+    )  # fmt: skip
+    for arrived in itertools.permutations(items):
+        assert [one.event_id for one in packet_order(arrived)] == ["9", "5", "6", "1"]
+
+
+def test_a_call_whose_end_lies_ahead_is_flagged_even_where_its_own_time_is_right() -> None:
+    for late, skewed in ((AHEAD, False), (AHEAD + 1, True)):
+        ended = record(START_MS, type="call-ended", endedAt=format_instant(START_MS + late))
+        found = item_of(ended, AHEAD)
+        assert (found.occurred_at, found.skewed) == (START_MS, skewed)
+
+
 def test_one_value_of_a_scheme_is_shown_and_the_others_are_kept() -> None:
     items = (
         item("identity-linked", "l1", aliases={"livekitEgress": "EG-2", "room": "r"}, traceId="t"),

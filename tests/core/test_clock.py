@@ -69,6 +69,33 @@ def test_a_new_topic_holds_the_clock_until_it_is_heard() -> None:
     assert clock.now == 5400
 
 
+def test_a_source_is_given_up_only_beyond_the_hold() -> None:
+    for ahead, unread in ((6000, ()), (6001, ("tool-call/0",))):
+        clock = told(record(0, dict.fromkeys(ALL, 5000)), record(1, dict.fromkeys(ALL, 5000)))
+        for via in (0, 1):
+            clock = advance(clock, record(via, {"call-ended/0": ahead, "call-ended/1": ahead}), HOLD)
+        assert (clock.now, clock.unread) == (5000 if not unread else ahead, unread)
+
+
+def test_a_worker_that_knows_fewer_topics_forgets_none() -> None:
+    clock = told(record(0, dict.fromkeys(ALL, 5000)), record(1, dict.fromkeys(ALL, 5000)))
+    for via in (0, 1):
+        clock = advance(clock, record(via, {"call-ended/0": 5900, "call-ended/1": 5900}, {"call-ended": 2}), HOLD)
+    assert clock.now == 5000
+    assert clock.sources == SOURCES
+
+
+def test_partitions_that_join_late_hold_the_clock_too() -> None:
+    clock = told(record(0, dict.fromkeys(ALL, 5000)), record(1, dict.fromkeys(ALL, 5000)))
+    more = {**SOURCES, "tool-call": 2}
+    for via in (0, 1):
+        clock = advance(clock, record(via, dict.fromkeys(ALL, 5500), more), HOLD)
+    assert clock.now == 5000
+    for via in (0, 1):
+        clock = advance(clock, record(via, {"tool-call/1": 5300}, more), HOLD)
+    assert clock.now == 5300
+
+
 def test_a_record_that_came_no_way_says_nothing() -> None:
     assert told(record(None, dict.fromkeys(ALL, 5000))) == PartitionClock()
     assert told(record(0, {})) == PartitionClock()

@@ -8,7 +8,15 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from stream_app.core.events import EVENT_TYPES, CallEnded, EvaluationCompleted, Event, Reference, ToolCall
+from stream_app.core.events import (
+    EVENT_TYPES,
+    CallEnded,
+    EvaluationCompleted,
+    Event,
+    Reference,
+    ReviewRecorded,
+    ToolCall,
+)
 from tests import stories
 from tests.examples import CONTRACT
 
@@ -50,6 +58,65 @@ def test_a_wrong_field_is_refused(field: str, value: Any) -> None:
     assert caught.value.errors()[0]["loc"][0] == field
 
 
+REFUSED: tuple[tuple[dict[str, Any], str, tuple[Any, ...]], ...] = (
+    (stories.tool(), "toolCallId", ("", 7, "x" * 257, None)),
+    (stories.tool(), "occurrence", (0, -1, True, "1", 1.5)),
+    (stories.tool(), "sequence", (-1, True, "1", 2**53)),
+    (stories.tool(), "name", ("", None, 5, "x" * 513)),
+    (stories.tool(), "status", ("ok", None, True, "SUCCEEDED")),
+    (stories.tool(), "error", (5, ["x"])),
+    (stories.tool(), "latencyMs", (-1, True, "20", 0.5, 2**53)),
+    (stories.tool(), "retries", (-1, True, "0", None)),
+    (stories.tool(), "sideEffect", ("write", {}, {"kind": "delete"}, {"kind": "write", "proof": 5})),
+    (stories.evaluation(), "evaluationId", ("", None, 5)),
+    (stories.evaluation(), "score", (True, "0.5", [1])),
+    (stories.evaluation(), "assertions", ("x", [{}], [{"name": "a", "passed": 1}], [{"name": "", "passed": True}])),
+    (stories.evaluation(), "policyFlags", ("x", [5], [""])),
+    (stories.artifact("log"), "artifact", ("video", None)),
+    (stories.artifact("log"), "availability", ("soon", None, True)),
+    (stories.artifact("log"), "reference", ("s3://a/b", {"uri": "s3://a", "sizeBytes": True})),
+    (stories.artifact("log"), "reference", ({"uri": "s3://a", "channels": 0}, {"sizeBytes": 1})),
+    (stories.trace(), "keySpans", ({}, [{"name": "asr"}], [{"name": "asr", "count": True}])),
+    (stories.trace(), "keySpans", ([{"name": "a", "count": 1}] * 257, [{"name": "", "count": 1}])),
+    (stories.event("call-reported", "r"), "reportedBy", ("robot", None)),
+    (stories.event("call-reported", "r"), "around", (1_780_512_000_000, "yesterday")),
+    (stories.event("selection-requested", "s", trigger="manual"), "trigger", ("mood", None, ["manual"])),
+    (stories.trace(), "schemaVersion", (2, "1", None)),
+    (stories.trace(), "type", ("call-ended", None)),
+)  # fmt: skip
+REFUSALS = [
+    pytest.param(document, field, value, id=f"{document['type']}-{field}-{row}.{number}")
+    for row, (document, field, values) in enumerate(REFUSED)
+    for number, value in enumerate(values)
+]
+
+
+@pytest.mark.parametrize(("document", "field", "value"), REFUSALS)
+def test_each_kind_of_event_refuses_what_a_field_is_not(document: dict[str, Any], field: str, value: Any) -> None:
+    model = MODELS[document["type"]]
+    model.from_dict(document)
+    with pytest.raises(ValidationError) as caught:
+        model.from_dict({**document, field: value})
+    assert caught.value.errors()[0]["loc"][0] == field
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("manifestHash", "0" * 64), ("manifestHash", "sha256:" + "0" * 63), ("manifestHash", "sha256:" + "A" * 64),
+        ("version", 0), ("version", True), ("version", "1"), ("outcome", "fine"), ("reviewer", ""),
+    ],
+)  # fmt: skip
+def test_a_review_is_bound_to_a_whole_hash_and_a_version(field: str, value: Any) -> None:
+    document = stories.event(
+        "review-recorded", "r", manifestHash="sha256:" + "0" * 64, version=1, reviewer="qa", outcome="bug"
+    )
+    assert ReviewRecorded.from_dict(document).outcome == "bug"
+    with pytest.raises(ValidationError) as caught:
+        ReviewRecorded.from_dict({**document, field: value})
+    assert caught.value.errors()[0]["loc"] == (field,)
+
+
 def test_unknown_fields_are_dropped_and_do_not_fail() -> None:
     event = CallEnded.from_dict({**stories.call_ended(), "phoneNumber": "+1 555 0100", "measures": {"later": 1}})
     assert "555" not in str(event.to_dict())
@@ -61,7 +128,8 @@ def test_zero_is_a_score_and_absence_is_not() -> None:
 
 
 def test_a_tool_call_may_carry_any_json() -> None:
-    for payload in (None, [], {}, "text", 2**80, {"deep": [{"er": None}]}):
+    payloads: tuple[Any, ...] = (None, [], {}, "text", 2**80, {"deep": [{"er": None}]})
+    for payload in payloads:
         assert ToolCall.from_dict(stories.tool(arguments=payload, result=payload)).arguments == payload
 
 
@@ -71,4 +139,4 @@ def test_redaction_is_unknown_unless_stated() -> None:
 
 def test_events_do_not_change() -> None:
     with pytest.raises(ValidationError, match="frozen"):
-        CallEnded.from_dict(stories.call_ended()).event_id = "other"
+        setattr(CallEnded.from_dict(stories.call_ended()), "event_id", "other")  # noqa: B010

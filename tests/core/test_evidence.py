@@ -26,6 +26,7 @@ from stream_app.core.evidence import (
 from stream_app.core.wire import MAX_DEPTH, digest_of, read_json
 from tests import stories
 
+MODELS = {model.TYPE: model for model in EVENT_TYPES}
 MARK = "4929-1234-0000-9999"
 
 
@@ -56,6 +57,13 @@ def test_a_payload_as_deep_as_can_be_read_can_be_reduced(opening: str, closing: 
     event = ToolCall.from_dict(read_json(record.encode()))
     assert reduce_event(event)["argumentsSha256"] == digest_of(json.loads(payload))
     assert len(event_digest(event)) == 64
+
+
+def test_fields_that_say_nothing_do_not_travel() -> None:
+    for document in (stories.call_ended(queue=None, recording=None), stories.evaluation(score=None)):
+        reduced = reduce_event(MODELS[document["type"]].from_dict(document))
+        assert [name for name, value in reduced.items() if value is None] == []
+        assert not {"queue", "recording", "score"} & set(reduced)
 
 
 def test_digests_tell_contents_apart_and_not_the_order_of_keys() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from stream_app.core.calls import CallState
@@ -9,14 +11,14 @@ from stream_app.core.ordering import order_of
 from stream_app.core.orders import SealOrder, SelectionReason
 from stream_app.core.standing import View, stand
 from stream_app.policy_file import default_policy
-from tests.evidence import START_MS, call, evaluation, report, tool
+from tests.evidence import START_MS, call, evaluation, report, request, tool
 
 POLICY = default_policy()
 
 
-def order(unread: tuple[str, ...] = (), due: int | None = None, **state: object) -> SealOrder:
+def order(unread: tuple[str, ...] = (), due: int | None = None, **state: Any) -> SealOrder:
     items = state.pop("items", (call(), evaluation(label="task_failed"), tool("t", status="failed", at=5000)))
-    full = CallState(call_id="call-1", items=items, first_seen=START_MS, **state)  # type: ignore[arg-type]
+    full = CallState(call_id="call-1", items=items, first_seen=START_MS, **state)
     standing = stand(full, View(START_MS, POLICY, {POLICY.sha256: POLICY}, unread))
     return order_of(full, standing, "deadline" if due else "all_evidence", due, unread)
 
@@ -41,6 +43,15 @@ def test_why_a_version_supersedes(before: SelectionReason, conflict: bool, cause
     made = order(version=3, ordered_reason=before, changed_by_conflict=conflict)
     assert made.supersedes is not None
     assert (made.supersedes.version, made.supersedes.reason, made.version) == (3, cause, 4)
+
+
+def test_a_request_is_named_and_all_that_was_required_of_the_packet() -> None:
+    made = order(items=(call(), request("compliance_sample"), evaluation()))
+    assert made.selection.trigger == "compliance_sample"
+    row = POLICY.row(made.selection.reason)
+    assert set(made.review.required) == {*POLICY.evidence.required, *row.requires}
+    assert (made.review.reviewers, made.review.sla_ms) == (row.reviewers, row.sla)
+    assert order().selection.trigger is None
 
 
 def test_it_is_decided_by_the_latest_evidence_or_by_the_deadline() -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from stream_app.core.orders import Item
 from stream_app.core.requirements import declared_never, is_present, missing_of, tool_count, tools_settled
-from tests.evidence import artifact, call, evaluation, tool
+from tests.evidence import artifact, call, evaluation, item, tool
 
 
 @pytest.mark.parametrize(
@@ -52,6 +52,23 @@ def test_what_is_missing_says_whether_it_may_still_come() -> None:
     ]
     assert declared_never("recording", items) == items[1]
     assert missing_of(("evaluation",), (*items, evaluation()), items[0]) == ()
+
+
+def test_of_several_statements_that_it_never_comes_the_smallest_event_id_speaks() -> None:
+    first, second = (
+        item("artifact-ready", name, artifact="recording", availability="never", reason=f"reason of {name}")
+        for name in ("a", "b")
+    )
+    for items in ((first, second), (second, first)):
+        assert declared_never("recording", items) == first
+        (gap,) = missing_of(("recording",), items, call())
+        assert gap.detail == "reason of a"
+    assert declared_never("transcript", (first, second)) is None
+
+
+def test_an_artifact_that_is_ready_but_lies_nowhere_is_not_there() -> None:
+    claimed = item("artifact-ready", "a", artifact="recording", availability="ready")
+    assert not is_present("recording", (claimed,), call())
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,8 @@ from stream_app.core.summaries import MAX_FIELDS, summarise
         ({"orderId": "A-1042", "amount": 18.5, "currency": "EUR"}, "orderId: string, amount: number, currency: EUR"),
         ({"found": True, "total": 18.5}, "found: true, total: number"),
         ({"currency": "my card is 4111"}, "currency: string"),
+        ({"currency": "JANE", "kurrency": "EUR"}, "currency: string, kurrency: string"),
+        ({"nested": {"currency": "EUR"}}, "nested: object"),
         ({"items": [1, 2], "address": {"street": "x"}, "note": None}, "items: list of 2, address: object, note: null"),
         ({}, "empty object"),
         ([1, 2, 3], "list of 3"),
