@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from stream_app.core.evidence import Kind, Position
+from stream_app.core.evidence import Kind
 from stream_app.core.instants import Instant
 from stream_app.core.model import Identifier, Model
 from stream_app.core.orders import CompletedBy, Missing, PolicyRef, Priority, SelectionReason
@@ -90,13 +90,6 @@ class PacketEvidence(Model):
     topic: str
     partition: int
     offset: int
-
-    @classmethod
-    def at(cls, kind: Kind, event_id: str, position: Position) -> PacketEvidence:
-        """An entry for the evidence at `position`."""
-        return cls(
-            kind=kind, event_id=event_id, topic=position.topic, partition=position.partition, offset=position.offset
-        )
 
 
 class Packet(Model):

@@ -83,7 +83,7 @@ class JoinPartition:
                 outcome = join.fold_event(self._load(record.canonical_call_id), record, incoming.offset, self._view())
                 if self._observe:
                     self._observe(outcome, record)
-                return _merge([self._effects(record.canonical_call_id, outcome)])
+                return self._effects(record.canonical_call_id, outcome)
             case ClockRecord():
                 return self._tick(record)
             case PolicyActivated():

@@ -14,7 +14,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 
 from stream_app.pipeline.ports import Effects, Incoming, StoreUnavailable
-from stream_app.runtime.lane import MAX_QUEUE, Writer
+from stream_app.runtime.lane import MAX_QUEUE, Writer, drain
 
 log = logging.getLogger(__name__)
 
@@ -65,9 +65,7 @@ class ConcurrentLane:
 
     async def close(self, drain_s: float) -> None:
         """Finish what was begun if that is quick, then stop; what is not acknowledged will come again."""
-        deadline = asyncio.get_running_loop().time() + drain_s
-        while len(self) and not self._task.done() and asyncio.get_running_loop().time() < deadline:  # noqa: ASYNC110
-            await asyncio.sleep(0.01)
+        await drain(self, self._task, drain_s)
         self.closed = True
         self._room.set()
         tasks = [self._task, *(task for _, task, _ in self._queue)]

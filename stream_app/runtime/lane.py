@@ -18,7 +18,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Sized
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -65,6 +65,13 @@ class Entry:
     """Whether `then` was sent and confirmed."""
 
 
+async def drain(lane: Sized, task: asyncio.Task[None], drain_s: float) -> None:
+    """Wait until nothing of the lane is under way, its task has ended, or the time is up."""
+    deadline = asyncio.get_running_loop().time() + drain_s
+    while len(lane) and not task.done() and asyncio.get_running_loop().time() < deadline:  # noqa: ASYNC110
+        await asyncio.sleep(0.01)
+
+
 class Lane:
     """Runs one partition. `handle` folds a record; it must not block."""
 
@@ -105,9 +112,7 @@ class Lane:
 
     async def close(self, drain_s: float) -> None:
         """Finish what was begun if that is quick, then stop; what is not acknowledged will come again."""
-        deadline = asyncio.get_running_loop().time() + drain_s
-        while len(self) and not self._task.done() and asyncio.get_running_loop().time() < deadline:  # noqa: ASYNC110
-            await asyncio.sleep(0.01)
+        await drain(self, self._task, drain_s)
         self.closed = True
         self._room.set()
         self._task.cancel()
