@@ -101,7 +101,7 @@ def _helps(command: Any, path: str, parent: Any = None) -> Iterator[tuple[str, s
         info_name=path.rsplit(" ", 1)[-1],
         parent=parent,
         max_content_width=HELP_WIDTH,
-        help_option_names=["-h", "--help"],  # As the front door has it; click remembers what it was asked first.
+        help_option_names=["-h", "--help"],  # As the front door has it.
         terminal_width=HELP_WIDTH,
     )
     yield path, "\n".join(line.rstrip() for line in command.get_help(context).splitlines())
