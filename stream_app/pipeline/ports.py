@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -101,18 +101,28 @@ class State(Protocol):
         """The row, or None."""
         ...
 
+    def get_many(self, keys: Sequence[bytes]) -> list[bytes | None]:
+        """The rows, in the order of `keys`; one look-up for all."""
+        ...
+
+    def scan(self, first: bytes, last: bytes) -> list[tuple[bytes, bytes]]:
+        """Rows whose key lies from `first` (included) to `last` (left out), in the order of their bytes."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Effects:
     """What handling one record came to, and the order in which it is made durable.
 
-    1. `sends` are confirmed by the broker. 2. `rows` are written (None deletes) and confirmed in the changelog.
-    3. Every token in `expects` has come back in some later record's `receipts`. 4. `then` is sent and confirmed.
-    5. When every earlier record of the partition is done too: `in_turn` is sent and confirmed. 6. The ack.
+    1. `sends` and `rows` (None deletes) become durable together. 2. Every token in `expects` has come back in some
+    later record's `receipts`. 3. `then` is sent. 4. When every earlier record of the partition is done too: `in_turn`
+    is sent. 5. The ack.
     """
 
     sends: tuple[Outgoing, ...] = ()
     rows: tuple[tuple[bytes, bytes | None], ...] = ()
+    local: tuple[tuple[bytes, bytes | None], ...] = ()
+    """Rows that only the local store keeps, because they follow from `rows` and are made anew when those are replayed."""
     expects: tuple[str, ...] = ()
     receipts: tuple[str, ...] = ()
     then: tuple[Outgoing, ...] = ()

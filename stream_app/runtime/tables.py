@@ -39,6 +39,15 @@ class TablePartition:
         value: bytes | None = self._store.get(key)
         return value
 
+    def get_many(self, keys: Sequence[bytes]) -> list[bytes | None]:
+        """The rows, in the order of `keys`."""
+        return [self.get(key) for key in keys]
+
+    def scan(self, first: bytes, last: bytes) -> list[tuple[bytes, bytes]]:
+        """Rows from `first` to before `last`."""
+        seen = dict(self.all()) | self._staged
+        return sorted((key, row) for key, row in seen.items() if row is not None and first <= key < last)
+
     def all(self) -> list[tuple[bytes, bytes]]:
         """Every stored row of the partition."""
         return [(bytes(key), bytes(value)) for key, value in self._store.items() if bytes(key) != _OFFSET_KEY]
