@@ -122,7 +122,7 @@ class Effects:
     sends: tuple[Outgoing, ...] = ()
     rows: tuple[tuple[bytes, bytes | None], ...] = ()
     local: tuple[tuple[bytes, bytes | None], ...] = ()
-    """Rows that only the local store keeps, because they follow from `rows` and are made anew when those are replayed."""
+    """Rows of the local store alone: they follow from `rows`, and are made anew when those are replayed."""
     expects: tuple[str, ...] = ()
     receipts: tuple[str, ...] = ()
     then: tuple[Outgoing, ...] = ()
