@@ -20,7 +20,7 @@ from stream_app.runtime.client import AWAY, TopicAbsent, partitions_of, unavaila
 from stream_app.settings import Settings
 from stream_app.topics import DAY_MS, MIB, TOPICS, Role
 
-TABLES: tuple[tuple[str, str], ...] = (("identity", "identity"), ("join", "join"))
+TABLES: tuple[tuple[str, str], ...] = (("identity", "identity"), ("join", "join"), ("seal", "seal"))
 """(stage, table): every table's changelog is a topic of its own."""
 
 CHANGELOG_MAX_BYTES = 8 * MIB

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import ClassVar, Protocol
 
@@ -17,14 +18,48 @@ from stream_app.pipeline.ports import Effects, Incoming, ObjectStore
 from stream_app.pipeline.seal import Sealer, due_at
 from stream_app.runtime import instruments
 from stream_app.runtime.concurrent_lane import ConcurrentLane
+from stream_app.runtime.durable import Durable
 from stream_app.runtime.host import AnyLane, Binding, Host
 from stream_app.runtime.intake_clock import IntakeClock
-from stream_app.runtime.lane import Lane
+from stream_app.runtime.lane import Fold, Lane
+from stream_app.runtime.progress import row_key
 from stream_app.runtime.tables import TablePartition
 from stream_app.settings import Settings, StageName
 from stream_app.sinks.metered import MeteredStore
 from stream_app.telemetry import Telemetry
 from stream_app.topics import EVIDENCE, IDENTITY, INTAKE_TOPICS, SEAL_ORDERS, SEAL_RETRY
+
+
+class _Staged:
+    """TEMPORARY: rows of the batch under way over the store, until stages fold batches themselves."""
+
+    def __init__(self, rows: TablePartition) -> None:
+        self._rows = rows
+        self.staged: dict[bytes, bytes | None] = {}
+
+    def get(self, key: bytes) -> bytes | None:
+        return self.staged[key] if key in self.staged else self._rows.get(key)
+
+    def get_many(self, keys: Sequence[bytes]) -> list[bytes | None]:
+        return [self.get(key) for key in keys]
+
+    def scan(self, first: bytes, last: bytes) -> list[tuple[bytes, bytes]]:
+        return self._rows.scan(first, last)
+
+
+def _by_record(handle: Callable[[Incoming], Effects], rows: _Staged | None = None) -> Fold:
+    def fold(batch: Sequence[Incoming]) -> list[Effects]:
+        if rows:
+            rows.staged.clear()
+        done = []
+        for incoming in batch:
+            effects = handle(incoming)
+            if rows:
+                rows.staged.update(effects.rows)
+            done.append(effects)
+        return done
+
+    return fold
 
 
 class IntakeBinding(Binding):
@@ -44,9 +79,9 @@ class IntakeBinding(Binding):
         """Start telling the time."""
         self._task = asyncio.create_task(IntakeClock(host).run(), name="intake clock")
 
-    def open(self, host: Host, topic: str, partition: int, rows: TablePartition | None) -> AnyLane:
+    def open(self, host: Host, topic: str, partition: int, durable: Durable, rows: TablePartition | None) -> AnyLane:
         """A lane that folds by the stateless intake."""
-        return Lane(f"{topic}/{partition}", self._handle, host.publisher, rows, host.fail)
+        return Lane(f"{topic}/{partition}", _by_record(self._handle), durable, host.fail)
 
     async def stop(self) -> None:
         """Stop the clock."""
@@ -68,16 +103,17 @@ class IdentityBinding(Binding):
         self._policy = policy
         self._partitions: dict[int, IdentityPartition] = {}
 
-    def open(self, host: Host, topic: str, partition: int, rows: TablePartition | None) -> AnyLane:
+    def open(self, host: Host, topic: str, partition: int, durable: Durable, rows: TablePartition | None) -> AnyLane:
         """A lane over the partition's aliases."""
         assert rows is not None
-        stage = IdentityPartition(partition, self._settings.internal_partitions, rows, self._policy)
-        stage.recover(rows.all())
+        staged = _Staged(rows)
+        stage = IdentityPartition(partition, self._settings.internal_partitions, staged, self._policy)
+        stage.recover([one for one in rows.scan(b"", b"\xff") if not one[0].startswith(b"progress/")])
         self._partitions[partition] = stage
         handle = instruments.instrumented(
             "identity", self._telemetry, self._telemetry.spans.identity_resolve, stage.handle
         )
-        return Lane(f"{topic}/{partition}", handle, host.publisher, rows, host.fail)
+        return Lane(f"{topic}/{partition}", _by_record(handle, staged), durable, host.fail, rows=rows)
 
     def closed(self, topic: str, partition: int) -> None:
         """Its gauges are the next owner's."""
@@ -102,15 +138,16 @@ class JoinBinding(Binding):
         self._policy = policy
         self._partitions: dict[int, JoinPartition] = {}
 
-    def open(self, host: Host, topic: str, partition: int, rows: TablePartition | None) -> AnyLane:
+    def open(self, host: Host, topic: str, partition: int, durable: Durable, rows: TablePartition | None) -> AnyLane:
         """A lane over the partition's calls."""
         assert rows is not None
         observe = instruments.join_observer(self._telemetry.recorder)
-        stage = JoinPartition(partition, rows, self._policy, observe)
-        stage.recover(rows.all())
+        staged = _Staged(rows)
+        stage = JoinPartition(partition, staged, self._policy, observe)
+        stage.recover([one for one in rows.scan(b"", b"\xff") if not one[0].startswith(b"progress/")])
         self._partitions[partition] = stage
         handle = instruments.instrumented("join", self._telemetry, self._telemetry.spans.join_fold, stage.handle)
-        return Lane(f"{topic}/{partition}", handle, host.publisher, rows, host.fail)
+        return Lane(f"{topic}/{partition}", _by_record(handle, staged), durable, host.fail, rows=rows)
 
     def closed(self, topic: str, partition: int) -> None:
         """Its gauges are the next owner's."""
@@ -139,11 +176,11 @@ class OwnedStore(ObjectStore, Protocol):
 
 
 class SealBinding(Binding):
-    """`seal-orders`, `seal-retry` -> object storage, `packets`; no rows: the manifest's place is the memory."""
+    """`seal-orders`, `seal-retry` -> object storage, `packets`; of rows only how far it has come."""
 
     stage: ClassVar[StageName] = "seal"
     topics: ClassVar[tuple[str, ...]] = (SEAL_ORDERS.name, SEAL_RETRY.name)
-    table: ClassVar[str | None] = None
+    table: ClassVar[str | None] = "seal"
 
     def __init__(self, settings: Settings, telemetry: Telemetry, store: OwnedStore, policy: Policy) -> None:
         self._telemetry = telemetry
@@ -164,13 +201,15 @@ class SealBinding(Binding):
         """Connect to the store."""
         await self._store.__aenter__()
 
-    def open(self, host: Host, topic: str, partition: int, rows: TablePartition | None) -> AnyLane:
+    def open(self, host: Host, topic: str, partition: int, durable: Durable, rows: TablePartition | None) -> AnyLane:
         """A lane that seals several calls at a time."""
+        assert rows is not None
         return ConcurrentLane(
             f"{topic}/{partition}",
             self._seal,
             due_at if topic == SEAL_RETRY.name else None,
-            host.publisher,
+            durable,
+            rows.get(row_key(topic, partition)),
             self._limit,
             host.fail,
         )

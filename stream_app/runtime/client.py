@@ -19,6 +19,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaConnectionError, KafkaTimeoutError, NodeNotReadyError, RequestTimedOutError
 
 from stream_app.pipeline.ports import Headers, Incoming, Outgoing
+from stream_app.runtime.record_batches import BUILDER_BYTES, Partitioner, send_batches
 from stream_app.settings import Settings
 
 MAX_REQUEST_BYTES = 16 << 20
@@ -72,6 +73,8 @@ class Publisher:
         self._linger_ms = linger_ms
         self._producer: Any = None
         self._counts: dict[str, int] = {}
+        self._partitioner = Partitioner()
+        self._names: dict[str, str] = {}
 
     async def __aenter__(self) -> Self:
         self._producer = AIOKafkaProducer(
@@ -80,6 +83,7 @@ class Publisher:
             acks="all",
             enable_idempotence=True,
             max_request_size=MAX_REQUEST_BYTES,
+            max_batch_size=BUILDER_BYTES,
             linger_ms=self._linger_ms,
             request_timeout_ms=int(self._settings.request_timeout_s * 1000),
         )
@@ -121,6 +125,21 @@ class Publisher:
             Written(record.topic, metadata.partition, metadata.offset, metadata.timestamp)
             for record, metadata in zip(records, confirmed, strict=True)
         ]
+
+    async def send_batches(self, records: Sequence[Outgoing]) -> None:
+        """Send the records as whole record batches and wait until every one is confirmed: for many at a time.
+
+        Raises TopicAbsent, KafkaUnavailable.
+        """
+        for topic in {record.topic for record in records}:
+            if not self._partitioner.knows(topic):
+                self._partitioner.count(topic, await self.partitions(topic))
+                self._names[topic] = self._settings.topic(topic)
+        try:
+            sent = await send_batches(self._producer, records, self._partitioner, self._names)
+            await asyncio.gather(*(one.confirmation for one in sent))
+        except AWAY as error:
+            raise unavailable(self._settings, error) from error
 
     async def _hand_over(
         self, topic: str, key: bytes | None, value: bytes | None, headers: Headers, partition: int | None

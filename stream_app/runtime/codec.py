@@ -1,23 +1,27 @@
-"""The only place where Faust's messages become the records that stages know."""
+"""The only place where the client's records become the records that stages know."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from stream_app.pipeline.ports import Incoming
 
 
-def incoming(event: Any, prefix: str) -> Incoming:
-    """The record of a Faust event: raw bytes, topic without prefix, broker time in ms."""
-    message = event.message
-    headers = message.headers or ()
-    pairs = headers.items() if isinstance(headers, dict) else headers
-    return Incoming(
-        topic=message.topic.removeprefix(prefix),
-        partition=message.partition,
-        offset=message.offset,
-        timestamp_ms=round(message.timestamp * 1000),
-        key=message.key,
-        value=message.value,
-        headers=tuple((name, bytes(value or b"")) for name, value in pairs),
-    )
+def incoming(batch: Sequence[Any], prefix: str) -> list[Incoming]:
+    """The records of one partition, in order: raw bytes, topic without prefix, broker or producer time in ms."""
+    if not batch:
+        return []
+    topic, partition = batch[0].topic.removeprefix(prefix), batch[0].partition
+    return [
+        Incoming(
+            topic,
+            partition,
+            record.offset,
+            record.timestamp,
+            record.key,
+            record.value,
+            tuple((name, bytes(content or b"")) for name, content in record.headers) if record.headers else (),
+        )
+        for record in batch
+    ]

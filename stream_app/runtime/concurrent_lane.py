@@ -1,8 +1,10 @@
 """The only place where slow records (object storage) are handled side by side, and still acknowledged in order.
 
 One lane a partition and generation. Records of one call are handled one after the other; different calls at the same
-time, at most `limit` in one worker. The ack follows the order of the partition. A record that is not due yet waits
-beside the others and takes none of their places. Only our own store being away pauses the lane: it tries again.
+time, at most `limit` in one worker. What a record sends is made durable together with the fact that it is done
+(`progress`), in whatever order they finish, several in one commit; the ack follows the order of the partition. So a
+record that comes again after a fault is handled again only if nothing of it was published. A record that is not due yet
+waits beside the others and takes none of their places. Only our own store being away pauses a record: it tries again.
 """
 
 from __future__ import annotations
@@ -12,14 +14,30 @@ import logging
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 
 from stream_app.pipeline.ports import Effects, Incoming, StoreUnavailable
-from stream_app.runtime.lane import MAX_QUEUE, Writer, drain
+from stream_app.runtime.durable import Durable
+from stream_app.runtime.lane import drain
+from stream_app.runtime.progress import Progress, row_key
+from stream_app.runtime.steps import reached
 
 log = logging.getLogger(__name__)
 
 FIRST_PAUSE_S = 0.2
 LONGEST_PAUSE_S = 10.0
+MAX_UNDER_WAY = 2000
+"""Records under way in one lane before the consumer is held back."""
+
+
+@dataclass
+class Work:
+    """One record between its arrival and its ack; `ack` is that of its batch, on the batch's last record only."""
+
+    incoming: Incoming
+    ack: Callable[[], None] | None
+    task: asyncio.Task[None]
+    done: bool = False
 
 
 class ConcurrentLane:
@@ -30,53 +48,68 @@ class ConcurrentLane:
         name: str,
         handle: Callable[[Incoming], Awaitable[Effects]],
         due_at: Callable[[Incoming], int] | None,
-        writer: Writer,
+        durable: Durable,
+        progress: bytes | None,
         limit: asyncio.Semaphore,
         fail: Callable[[str, BaseException], None],
     ) -> None:
         self.name = name
         self._handle = handle
         self._due_at = due_at
-        self._writer = writer
+        self._durable = durable
         self._limit = limit
         self._fail = fail
-        self._queue: deque[tuple[Incoming, asyncio.Task[None], Callable[[], None]]] = deque()
-        self._last_of_call: dict[bytes | None, asyncio.Task[None]] = {}
+        topic, _, partition = name.rpartition("/")
+        self._progress_key = row_key(topic, int(partition))
+        self._progress = Progress.from_bytes(progress)
+        self._queue: deque[Work] = deque()
+        self._last_of_call: dict[bytes | None, Work] = {}
+        self._finished: list[tuple[Incoming, Effects, asyncio.Future[None]]] = []
         self._wake = asyncio.Event()
         self._room = asyncio.Event()
         self._room.set()
         self.closed = False
         self.done_upto: int | None = None
-        self._task = asyncio.create_task(self._acknowledge(), name=f"lane {name}")
+        self._task = asyncio.create_task(self._publish(), name=f"lane {name}")
 
     def __len__(self) -> int:
         return len(self._queue)
 
-    async def submit(self, incoming: Incoming, ack: Callable[[], None]) -> None:
-        """Start handling one record; waits while the lane is full."""
-        while len(self) >= MAX_QUEUE and not self.closed:
-            self._room.clear()
-            await self._room.wait()
-        before = self._last_of_call.get(incoming.key)
-        task = asyncio.create_task(self._make(incoming, before), name=f"{self.name} {incoming.offset}")
-        self._last_of_call[incoming.key] = task
-        self._queue.append((incoming, task, ack))
-        self._wake.set()
+    async def submit(self, records: list[Incoming], ack: Callable[[], None]) -> None:
+        """Start handling a batch; waits while the lane is full."""
+        for incoming in records:
+            while len(self) >= MAX_UNDER_WAY and not self.closed:
+                self._room.clear()
+                await self._room.wait()
+            if self.closed:
+                return
+            before = self._last_of_call.get(incoming.key)
+            task = asyncio.create_task(self._make(incoming, before), name=f"{self.name} {incoming.offset}")
+            work = Work(incoming, ack if incoming is records[-1] else None, task)
+            self._last_of_call[incoming.key] = work
+            self._queue.append(work)
 
     async def close(self, drain_s: float) -> None:
         """Finish what was begun if that is quick, then stop; what is not acknowledged will come again."""
         await drain(self, self._task, drain_s)
         self.closed = True
         self._room.set()
-        tasks = [self._task, *(task for _, task, _ in self._queue)]
+        tasks = [self._task, *(work.task for work in self._queue)]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _make(self, incoming: Incoming, before: asyncio.Task[None] | None) -> None:
+    async def _make(self, incoming: Incoming, before: Work | None) -> None:
         """Handle one record. A failure is told at once, not when its turn to be acknowledged comes."""
         try:
-            await self._handle_when_due(incoming, before)
+            if incoming.offset in self._progress:
+                effects = Effects()
+            else:
+                effects = await self._handle_when_due(incoming, before)
+            safe = asyncio.get_running_loop().create_future()
+            self._finished.append((incoming, effects, safe))
+            self._wake.set()
+            await safe
         except asyncio.CancelledError:
             raise
         except BaseException as error:
@@ -89,41 +122,63 @@ class ConcurrentLane:
             self._room.set()
             self._fail(self.name, error)
 
-    async def _handle_when_due(self, incoming: Incoming, before: asyncio.Task[None] | None) -> None:
+    async def _handle_when_due(self, incoming: Incoming, before: Work | None) -> Effects:
         if self._due_at is not None:
             await asyncio.sleep(max(0.0, self._due_at(incoming) / 1000 - time.time()))
         if before is not None:
-            await asyncio.wait([before])
-            before.result()  # After one that failed nothing of its call is handled.
+            await asyncio.wait([before.task])
+            before.task.result()  # After one that failed nothing of its call is handled.
         pause = FIRST_PAUSE_S
         while True:
             try:
                 async with self._limit:
-                    effects = await self._handle(incoming)
-                break
+                    return await self._handle(incoming)
             except StoreUnavailable as error:
                 log.warning("our object store is away, trying again in %.1f s: %s", pause, error)
             await asyncio.sleep(pause)
             pause = min(pause * 2, LONGEST_PAUSE_S)
-        if effects.sends:
-            await self._writer.send_all(effects.sends)
 
-    async def _acknowledge(self) -> None:
+    async def _publish(self) -> None:
+        """Commit what has finished, all of it at once, and acknowledge."""
         try:
             while True:
-                if not self._queue:
+                if not self._finished:
                     self._wake.clear()
                     await self._wake.wait()
-                incoming, task, ack = self._queue[0]
-                await task
-                self._queue.popleft()
-                if self._last_of_call.get(incoming.key) is task:
-                    del self._last_of_call[incoming.key]
-                ack()
-                self.done_upto = incoming.offset + 1
-                if len(self) < MAX_QUEUE:
-                    self._room.set()
+                finished, self._finished = self._finished, []
+                await self._commit(finished)
         except asyncio.CancelledError:
             raise
         except BaseException as error:
             self._give_up(error)
+
+    async def _commit(self, finished: list[tuple[Incoming, Effects, asyncio.Future[None]]]) -> None:
+        reached("folded")
+        offsets = {incoming.offset for incoming, _, _ in finished}
+        works = {work.incoming.offset: work for work in self._queue if work.incoming.offset in offsets}
+        for offset, work in works.items():
+            work.done = True
+            self._progress.add(offset)
+        ready: list[Work] = []
+        for work in self._queue:
+            if not work.done:
+                break
+            ready.append(work)
+        if ready:
+            self._progress.reach(ready[-1].incoming.offset)
+        sends = [send for _, effects, _ in finished for send in effects.sends]
+        rows = {self._progress_key: self._progress.to_bytes()} if sends else {}
+        await self._durable.commit(sends, rows, {})
+        for _, _, safe in finished:
+            if not safe.done():
+                safe.set_result(None)
+        reached("before-ack")
+        for work in ready:
+            self._queue.popleft()
+            if self._last_of_call.get(work.incoming.key) is work:
+                del self._last_of_call[work.incoming.key]
+            if work.ack is not None:
+                work.ack()
+            self.done_upto = work.incoming.offset + 1
+        if ready and len(self) < MAX_UNDER_WAY:
+            self._room.set()

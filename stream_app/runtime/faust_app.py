@@ -9,8 +9,9 @@ from typing import Any
 import faust
 from yarl import URL
 
+from stream_app.runtime.recovery import Tables
 from stream_app.runtime.tables import STORE_OPTIONS
-from stream_app.runtime.transport import TrackingTransport
+from stream_app.runtime.transport import BatchSchema, BatchTransport
 from stream_app.settings import Settings, StageName
 
 QUIET_LOGGERS = ("aiokafka", "faust", "mode", "asyncio", "stream_app.runtime.transport")
@@ -39,20 +40,19 @@ def build(
         broker_rebalance_timeout=30.0,
         broker_request_timeout=90.0,
         broker_max_poll_interval=1000.0,
+        TableManager=Tables,
+        stream_buffer_maxsize=4,  # Batches, not records: more would only lie in memory.
         stream_wait_empty=False,  # Acks are explicit; waiting for streams to run dry can hang for ever.
         stream_recovery_delay=0.0,
         web_enabled=False,  # Faust's web server shows table data to anybody, on all interfaces.
         worker_redirect_stdouts=False,
         processing_guarantee="at_least_once",
     )
-    app.transport = TrackingTransport(urls, app)
+    app.transport = BatchTransport(urls, app)
     app.producer_transport = app.transport
     source = app.topic(
         *(settings.topic(topic) for topic in topics),
-        key_type=bytes,
-        value_type=bytes,
-        key_serializer="raw",
-        value_serializer="raw",  # Faust acknowledges what it cannot decode; so it never decodes.
+        schema=BatchSchema(key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw"),
     )
     rows = None
     if table is not None:

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import os
 from abc import ABC, abstractmethod
+from collections import Counter
 from collections.abc import Callable
 from typing import Any, ClassVar, Protocol
 
@@ -13,11 +14,16 @@ import faust
 
 from stream_app.pipeline.ports import Incoming
 from stream_app.runtime import codec, faust_app
-from stream_app.runtime.client import Publisher
+from stream_app.runtime.client import Publisher, partitions_of
+from stream_app.runtime.durable import Durable, Unfenced
+from stream_app.runtime.ownership import Owned
+from stream_app.runtime.progress import Progress, row_key
+from stream_app.runtime.record_batches import Partitioner
 from stream_app.runtime.state_dir import take_slot
 from stream_app.runtime.tables import TablePartition
 from stream_app.settings import Settings, StageName
 from stream_app.telemetry import Recorder
+from stream_app.topics import TOPICS
 
 log = logging.getLogger(__name__)
 
@@ -34,8 +40,8 @@ class AnyLane(Protocol):
 
     def __len__(self) -> int: ...
 
-    async def submit(self, incoming: Incoming, ack: Callable[[], None]) -> None:
-        """Queue one record."""
+    async def submit(self, records: list[Incoming], ack: Callable[[], None]) -> None:
+        """Queue one batch."""
 
     async def close(self, drain_s: float) -> None:
         """Finish or give up what was begun."""
@@ -53,8 +59,12 @@ class Binding(ABC):
         return
 
     @abstractmethod
-    def open(self, host: Host, topic: str, partition: int, rows: TablePartition | None) -> AnyLane:
+    def open(self, host: Host, topic: str, partition: int, durable: Durable, rows: TablePartition | None) -> AnyLane:
         """A lane for a partition that was just assigned (and, with a table, recovered)."""
+
+    def local_rows(self, _key: bytes, _row: bytes) -> tuple[tuple[bytes, bytes], ...]:
+        """Rows that only the local store keeps, of a row that is replayed."""
+        return ()
 
     def closed(self, topic: str, partition: int) -> None:
         """The partition is gone."""
@@ -69,6 +79,10 @@ class Binding(ABC):
         return
 
 
+class InputLost(Exception):
+    """The state has folded more of an input topic than there is."""
+
+
 class Host:
     """Runs one stage as one Faust app. Lanes belong to a generation; records of an older one are never acknowledged."""
 
@@ -80,7 +94,9 @@ class Host:
         self.app, source, self._table = faust_app.build(settings, binding.stage, binding.topics, binding.table, datadir)
         self.publisher = Publisher(settings)
         self.lanes: dict[Any, AnyLane] = {}
-        self._tables: dict[int, TablePartition] = {}
+        self._partitioner = Partitioner()
+        self._names = {topic.name: settings.topic(topic.name) for topic in TOPICS}
+        self._owned: Owned | None = None
         self._changed = asyncio.Condition()
         self._announced = False
         self._given_up: int | None = None
@@ -128,6 +144,13 @@ class Host:
     async def open(self) -> None:
         """Connect the producer and start what the binding needs; before the Faust app starts."""
         await self.publisher.__aenter__()
+        if self._table is not None:
+            changelog = self._table.changelog_topic_name
+            self._names[changelog.removeprefix(self.settings.topic_prefix)] = changelog
+            short = {full: topic for topic, full in self._names.items()}
+            counts = Counter(short[one.topic] for one in await partitions_of(self.settings, self._names.values()))
+            for topic, count in counts.items():
+                self._partitioner.count(topic, count)
         await self.binding.start(self)
 
     async def close(self) -> None:
@@ -144,7 +167,7 @@ class Host:
                     continue  # Its partition was revoked meanwhile; it comes again from the committed offset.
                 lane = await self._lane(tp, generation)
                 if lane is not None:
-                    await lane.submit(codec.incoming(event, self.settings.topic_prefix), self._acker(event))
+                    await lane.submit(codec.incoming(event.value, self.settings.topic_prefix), self._acker(event))
         except Exception as error:
             self.fail("consume", error)
 
@@ -159,36 +182,74 @@ class Host:
         """The partition's lane; one without a table opens with its first record."""
         lane = self.lanes.get(tp)
         if lane is None and self._table is None:
-            lane = self.lanes[tp] = self._open(tp.topic, tp.partition, None)
+            lane = self.lanes[tp] = self._open(tp.topic, tp.partition, Unfenced(self.publisher), None)
         while lane is None and generation == self.app.consumer_generation_id:
             async with self._changed:
                 await asyncio.wait_for(self._changed.wait(), 60)
             lane = self.lanes.get(tp)
         return lane
 
-    def _open(self, full_topic: str, partition: int, rows: TablePartition | None) -> AnyLane:
+    def _open(self, full_topic: str, partition: int, durable: Durable, rows: TablePartition | None) -> AnyLane:
         topic = full_topic.removeprefix(self.settings.topic_prefix)
-        return self.binding.open(self, topic, partition, rows)
+        return self.binding.open(self, topic, partition, durable, rows)
 
     async def _on_assigned(self, _sender: Any, assigned: Any, *_args: Any, **_kwargs: Any) -> None:
         self._announce(len(assigned))
 
     async def _on_recovered(self) -> None:
-        """The table's partitions are as the changelog says; Faust swallows errors raised here, so we do not raise."""
+        """Faust has set its own recovery aside: take the partitions over. It swallows errors, so none is raised here.
+
+        A revocation may come at any await. Faust cancels us or not, as it happens: so the generation of the group and
+        that of our own (`_taking`, which a revocation drops at once) are looked at again before anything counts.
+        """
+        generation = self.app.consumer_generation_id
+        await self._let_go()
+        source = self.settings.topic(self.binding.topics[0])
+        owned = sorted(tp.partition for tp in self.app.assignor.assigned_actives() if tp.topic == source)
+        taking = Owned(self.settings, self._table, self.binding.stage, self._partitioner, self._names)
+        self._owned = taking
+
+        def stale() -> bool:
+            return self._owned is not taking or self.app.consumer_generation_id != generation
+
         try:
-            await self._let_go()
-            source = self.settings.topic(self.binding.topics[0])
-            owned = sorted(tp.partition for tp in self.app.assignor.assigned_actives() if tp.topic == source)
-            changelog = self._table.changelog_topic_name.removeprefix(self.settings.topic_prefix)
-            for partition in owned:
-                rows = TablePartition(self._table, changelog, partition, self.publisher.send_all)
-                self._tables[partition] = rows
-                self.lanes[faust.types.TP(source, partition)] = self._open(source, partition, rows)
+            await taking.take(owned, self.binding.local_rows)
+            if not stale():
+                await self._check_inputs(taking)
+            if stale():
+                await taking.let_go()
+                return
+            for topic in self.binding.topics:
+                for partition in owned:
+                    full = self.settings.topic(topic)
+                    self.lanes[faust.types.TP(full, partition)] = self._open(
+                        full, partition, taking.fenced[partition], taking.tables[partition]
+                    )
             async with self._changed:
                 self._changed.notify_all()
             self._announce(len(owned))
+        except asyncio.CancelledError:
+            await taking.let_go()
+            raise
         except Exception as error:
+            if stale() or self.app.should_stop:
+                log.info("a take-over that was overtaken has ended: %r", error)
+                await taking.let_go()
+                return
             self.fail("recovery", error)
+
+    async def _check_inputs(self, taken: Owned) -> None:
+        """An input topic that was made anew would be skipped in silence, up to where the old one was folded."""
+        for topic in self.binding.topics:
+            tps = {faust.types.TP(self.settings.topic(topic), partition): partition for partition in taken.tables}
+            ends = await self.app.consumer.highwaters(*tps) if tps else {}
+            for tp, partition in tps.items():
+                done = Progress.from_bytes(taken.tables[partition].get(row_key(topic, partition))).upto
+                if (ends[tp] or 0) < done:
+                    raise InputLost(
+                        f"{tp.topic}/{partition} ends at {ends[tp]}; {self.binding.stage} has folded it up to {done}: "
+                        "the topic was lost or made anew, and its changelog must be reset with it"
+                    )
 
     async def _on_revoked(self, _sender: Any, *_args: Any, **_kwargs: Any) -> None:
         await self.close_lanes()
@@ -201,13 +262,13 @@ class Host:
 
     async def _let_go(self) -> None:
         """Close the lanes and forget the partitions."""
+        owned, self._owned = self._owned, None
         lanes, self.lanes = self.lanes, {}
         await asyncio.gather(*(lane.close(self.settings.drain_s) for lane in lanes.values()))
         for tp in lanes:
             self.binding.closed(tp.topic.removeprefix(self.settings.topic_prefix), tp.partition)
-        for rows in self._tables.values():
-            rows.release()
-        self._tables = {}
+        if owned is not None:
+            await owned.let_go()
 
     def _announce(self, partitions: int) -> None:
         if not self._announced:

@@ -12,6 +12,8 @@ import os
 import socket
 from typing import Any
 
+from aiokafka import AIOKafkaConsumer, TopicPartition
+
 from stream_app.pipeline.input_clock import InputClock
 from stream_app.pipeline.ports import Outgoing
 from stream_app.runtime.client import partitions_of
@@ -31,6 +33,8 @@ class IntakeClock:
         self._settings = host.settings
         self._clock = InputClock(f"{socket.gethostname()}-{os.getpid()}")
         self._sources: dict[str, int] = {}
+        self._uncommitted: Any = None
+        """Asks for the ends of the log; the stage's own consumer would say where the committed records end."""
         self._idle: dict[Any, tuple[int, int, int]] = {}
         """Partition -> (fetch position, round in which it was read, assignment in which it was).
 
@@ -38,6 +42,13 @@ class IntakeClock:
 
     async def run(self) -> None:
         """Until cancelled. A round that fails is logged and tried again: time stands still meanwhile, no more."""
+        try:
+            await self._rounds()
+        finally:
+            if self._uncommitted is not None:
+                await self._uncommitted.stop()
+
+    async def _rounds(self) -> None:
         refreshed = -REFRESH_SOURCES_S
         loop = asyncio.get_running_loop()
         while True:
@@ -69,11 +80,25 @@ class IntakeClock:
             [Outgoing(IDENTITY.name, None, value, partition=partition) for partition in range(vias)]
         )
         if owned:
-            # Noted only now: everything appended before this record's own append time lies below these ends.
-            ends = await consumer.highwaters(*owned.values())
+            # Noted only now: everything appended before this record's own append time lies below these ends. The ends
+            # of the log, not of what is committed: a record of an open transaction was appended too.
+            ends = await self._ends(list(owned.values()))
             self._clock.note(
                 min(one.timestamp_ms for one in written), {source: ends[tp] for source, tp in owned.items()}
             )
+
+    async def _ends(self, owned: list[Any]) -> dict[Any, int]:
+        if self._uncommitted is None:
+            consumer = AIOKafkaConsumer(
+                bootstrap_servers=self._settings.kafka_bootstrap,
+                client_id=f"{self._settings.app_id}-clock",
+                isolation_level="read_uncommitted",
+                request_timeout_ms=int(self._settings.request_timeout_s * 1000),
+            )
+            await consumer.start()
+            self._uncommitted = consumer
+        ends: dict[Any, int] = await self._uncommitted.end_offsets([TopicPartition(*tp) for tp in owned])
+        return {tp: ends[TopicPartition(*tp)] for tp in owned}
 
     def _owned(self, consumer: Any) -> dict[str, Any]:
         prefix = self._settings.topic_prefix

@@ -1,15 +1,16 @@
 """The only place where a partition's records are folded and made durable in order: one lane a partition and generation.
 
-Theory of operation. A lane is a FIFO queue and one task. It takes what has queued up as one batch, folds the records
-one by one (reads see the rows of the batch before they are stored), and commits the batch:
+Theory of operation. A lane is a FIFO queue of batches and one task. It takes what has queued up as one batch, folds it,
+and makes durable in one commit (`durable`):
 
-    1. everything the batch sends is confirmed by the broker
-    2. its rows are confirmed in the changelog, then written to the local store
-    3. records that expect receipts wait for them; what follows a receipt is sent
-    4. in order, records whose turn has come send what had to wait for all before them, and are acknowledged
+    1. everything the batch sends, its rows, and how far the lane has now come (`progress`)
+    2. what had to wait for receipts that this batch brought
+    3. what had to wait for its turn: for every record before it
 
-A crash between any two steps means that the records come again and are folded again: at least once. The join and
-identity know a record they have folded. The fenced transaction of the next release takes the place of steps 1 and 2.
+Then it acknowledges, in order, the batches of which every record is done. Records that wait for a receipt hold back
+acknowledgements behind them, never the folding. A record that comes again after a fault and was folded already is not
+folded anew: it is skipped, or folded by `refold` where others still wait for what it does.
+
 A failure in the lane's own generation ends the process (exit 70): the supervisor starts it anew from what is durable.
 """
 
@@ -20,49 +21,40 @@ import logging
 from collections import deque
 from collections.abc import Callable, Sequence, Sized
 from dataclasses import dataclass, field
-from typing import Protocol
 
-from stream_app.pipeline.ports import Effects, Incoming, Outgoing
+from stream_app.pipeline.ports import Effects, Incoming, Outgoing, State
+from stream_app.runtime.durable import Durable
+from stream_app.runtime.progress import Progress, row_key
+from stream_app.runtime.steps import reached
 
 log = logging.getLogger(__name__)
 
-MAX_BATCH = 500
-MAX_QUEUE = 2000
+MAX_BATCH = 2000
+MAX_QUEUE = 4000
 """Records that wait to be folded in one lane before the consumer is held back. Those that wait for a receipt do not
 count: the receipt comes by the same partition, behind any backlog, and holding it back would hold it for ever."""
 
-
-class Writer(Protocol):
-    """Sends records and waits until the broker has confirmed every one."""
-
-    async def send_all(self, records: Sequence[Outgoing]) -> object:
-        """Raises when one of them could not be confirmed in time."""
-        ...
-
-
-class Rows(Protocol):
-    """The partition's rows: reads see staged writes; `commit` makes them durable."""
-
-    def stage(self, rows: Sequence[tuple[bytes, bytes | None]]) -> None:
-        """Let later reads see these rows."""
-        ...
-
-    async def commit(self) -> None:
-        """Changelog first, then the local store."""
-        ...
+Fold = Callable[[Sequence[Incoming]], Sequence[Effects]]
 
 
 @dataclass
-class Entry:
-    """One record between its arrival and its ack."""
+class Delivery:
+    """One batch as it was handed over, until it is acknowledged."""
 
-    incoming: Incoming
+    records: list[Incoming]
     ack: Callable[[], None]
-    effects: Effects = field(default_factory=Effects)
+
+
+@dataclass
+class Held:
+    """A record that is not done when its batch is: it waits for receipts, or for its turn."""
+
+    offset: int
+    effects: Effects
     waiting: set[str] = field(default_factory=set)
     """Receipts that have not come back yet."""
     followed: bool = False
-    """Whether `then` was sent and confirmed."""
+    """Whether `then` was sent."""
 
 
 async def drain(lane: Sized, task: asyncio.Task[None], drain_s: float) -> None:
@@ -73,41 +65,50 @@ async def drain(lane: Sized, task: asyncio.Task[None], drain_s: float) -> None:
 
 
 class Lane:
-    """Runs one partition. `handle` folds a record; it must not block."""
+    """Runs one partition. `fold` folds a batch; it must not block. `rows` is where the lane's progress is read from."""
 
     def __init__(
         self,
         name: str,
-        handle: Callable[[Incoming], Effects],
-        writer: Writer,
-        rows: Rows | None,
+        fold: Fold,
+        durable: Durable,
         fail: Callable[[str, BaseException], None],
+        *,
+        rows: State | None = None,
+        refold: Fold | None = None,
     ) -> None:
         self.name = name
-        self._handle = handle
-        self._writer = writer
-        self._rows = rows
+        self._fold = fold
+        self._refold = refold
+        self._durable = durable
         self._fail = fail
-        self._arrived: deque[Entry] = deque()
-        self._undone: deque[Entry] = deque()
+        topic, _, partition = name.rpartition("/")
+        self._progress_key = row_key(topic, int(partition)) if rows is not None else None
+        self._progress = Progress.from_bytes(rows.get(self._progress_key) if rows and self._progress_key else None)
+        self._arrived: deque[Delivery] = deque()
+        self._count = 0
+        """Records in `_arrived`."""
+        self._unacknowledged: deque[Delivery] = deque()
+        self._held: deque[Held] = deque()
         self._wake = asyncio.Event()
         self._room = asyncio.Event()
         self._room.set()
         self.closed = False
         self.done_upto: int | None = None
-        """Every record below this offset is durable; None until one was."""
+        """Every record below this offset is done; None until one was."""
         self._task = asyncio.create_task(self._run(), name=f"lane {name}")
 
     def __len__(self) -> int:
-        """Records that are not acknowledged yet, those of the batch under way included."""
-        return len(self._arrived) + len(self._undone)
+        """Batches that are not acknowledged yet, those under way included."""
+        return len(self._arrived) + len(self._unacknowledged)
 
-    async def submit(self, incoming: Incoming, ack: Callable[[], None]) -> None:
-        """Queue one record; waits while the lane is full."""
-        while len(self._arrived) >= MAX_QUEUE and not self.closed:
+    async def submit(self, records: list[Incoming], ack: Callable[[], None]) -> None:
+        """Queue one batch; waits while the lane is full."""
+        while self._count >= MAX_QUEUE and not self.closed:
             self._room.clear()
             await self._room.wait()
-        self._arrived.append(Entry(incoming, ack))
+        self._arrived.append(Delivery(records, ack))
+        self._count += len(records)
         self._wake.set()
 
     async def close(self, drain_s: float) -> None:
@@ -124,54 +125,75 @@ class Lane:
                 if not self._arrived:
                     self._wake.clear()
                     await self._wake.wait()
-                batch = [self._arrived.popleft() for _ in range(min(len(self._arrived), MAX_BATCH))]
-                self._undone.extend(batch)
-                if len(self._arrived) < MAX_QUEUE:
-                    self._room.set()
-                await self._commit(batch)
+                await self._commit(self._take())
         except asyncio.CancelledError:
             raise
         except BaseException as error:
             if not self.closed:
                 self._fail(self.name, error)
 
-    async def _commit(self, batch: list[Entry]) -> None:
-        receipts: set[str] = set()
-        for entry in batch:
-            entry.effects = self._handle(entry.incoming)
-            entry.waiting = set(entry.effects.expects)
-            receipts.update(entry.effects.receipts)
-            if self._rows is not None:
-                self._rows.stage(entry.effects.rows)
-        # 1. Output before state: a state that says "ordered" before the order is safe would lose the order.
-        sends = [send for entry in batch for send in entry.effects.sends]
-        if sends:
-            await self._writer.send_all(sends)
-        # 2. State.
-        if self._rows is not None:
-            await self._rows.commit()
-        # 3. Receipts.
-        for entry in self._undone:
-            entry.waiting -= receipts
-        following = [entry for entry in self._undone if not entry.followed and not entry.waiting]
-        sends = [send for entry in following for send in entry.effects.then]
-        if sends:
-            await self._writer.send_all(sends)
-        for entry in following:
-            entry.followed = True
-        # 4. In turn.
-        await self._acknowledge()
+    def _take(self) -> list[Incoming]:
+        """The records of as many deliveries as make one batch, at least one."""
+        batch: list[Incoming] = []
+        while self._arrived and (not batch or len(batch) + len(self._arrived[0].records) <= MAX_BATCH):
+            delivery = self._arrived.popleft()
+            batch += delivery.records
+            self._unacknowledged.append(delivery)
+        self._count -= len(batch)
+        if self._count < MAX_QUEUE:
+            self._room.set()
+        return batch
 
-    async def _acknowledge(self) -> None:
-        ready = []
-        for entry in self._undone:
-            if not entry.followed:
-                break
-            ready.append(entry)
-        sends = [send for entry in ready for send in entry.effects.in_turn]
-        if sends:
-            await self._writer.send_all(sends)
-        for entry in ready:
-            self._undone.popleft()
-            entry.ack()
-            self.done_upto = entry.incoming.offset + 1
+    async def _commit(self, batch: list[Incoming]) -> None:
+        effects = self._folded(batch)
+        reached("folded")
+        sends: list[Outgoing] = []
+        rows: dict[bytes, bytes | None] = {}
+        local: dict[bytes, bytes | None] = {}
+        receipts: set[str] = set()
+        for incoming, effect in zip(batch, effects, strict=True):
+            sends += effect.sends
+            rows.update(effect.rows)
+            local.update(effect.local)
+            receipts.update(effect.receipts)
+            if effect.expects or effect.then or effect.in_turn:
+                self._held.append(Held(incoming.offset, effect, set(effect.expects)))
+        sends += self._released(receipts)
+        last = batch[-1].offset
+        self._progress.reach(last)
+        if self._progress_key is not None and (rows or sends):
+            rows[self._progress_key] = self._progress.to_bytes()
+        await self._durable.commit(sends, rows, local)
+        self._acknowledge(self._held[0].offset if self._held else last + 1)
+
+    def _folded(self, batch: list[Incoming]) -> list[Effects]:
+        """The batch folded; what was folded before the last fault is not folded again."""
+        again = 0
+        while again < len(batch) and batch[again].offset in self._progress:
+            again += 1
+        if not again:
+            return list(self._fold(batch))
+        known = batch[:again]
+        refolded = self._refold(known) if self._refold is not None else [_NOTHING] * again
+        return [*refolded, *(self._fold(batch[again:]) if again < len(batch) else ())]
+
+    def _released(self, receipts: set[str]) -> list[Outgoing]:
+        """What may be sent now: what follows its receipts, then what has its turn."""
+        sends: list[Outgoing] = []
+        for held in self._held:
+            held.waiting -= receipts
+            if not held.followed and not held.waiting:
+                held.followed = True
+                sends += held.effects.then
+        while self._held and self._held[0].followed:
+            sends += self._held.popleft().effects.in_turn
+        return sends
+
+    def _acknowledge(self, done_upto: int) -> None:
+        reached("before-ack")
+        while self._unacknowledged and self._unacknowledged[0].records[-1].offset < done_upto:
+            self._unacknowledged.popleft().ack()
+        self.done_upto = done_upto
+
+
+_NOTHING = Effects()

@@ -1,76 +1,86 @@
-"""The only place where rows are read from and written to a Faust table: RocksDB, with the changelog always first.
+"""The only place where a partition's rows are read from and written to the store of a Faust table: RocksDB.
 
-Faust owns assignment and recovery of the table; the writes are ours, because Faust writes the store before the
-changelog is safe and only logs a failed send. Private name relied on: the RocksDB store's `_db_for_partition`.
+Faust owns assignment, location and opening of the store; every write is ours, because Faust writes it before the
+changelog is safe and only logs a failed send. Private name relied on: the store's `_db_for_partition`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+import time
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from stream_app.pipeline.ports import Outgoing
+from rocksdict import WriteBatch
 
 STORE_OPTIONS = {"block_cache_size": 64 << 20, "write_buffer_size": 16 << 20, "max_open_files": 256}
 """Faust's defaults would take 2 GiB of cache and 192 MiB of write buffers a partition."""
 
-_OFFSET_KEY = b"__faust\0offset__"
-_ABSENT = object()
+OFFSET_KEY = b"__faust\0offset__"
+"""Faust's own: the changelog offset up to which the store has everything."""
+WRITTEN_KEY = b"__stream_app\0written__"
+"""When the store was last written, ms of this machine's clock."""
+_OWN = (OFFSET_KEY, WRITTEN_KEY)
 
-Send = Callable[[Sequence[Outgoing]], Awaitable[Sequence[Any]]]
+
+Rows = Mapping[bytes, bytes | None]
 
 
 class TablePartition:
-    """One partition of a table: `pipeline.ports.State` for reading, `lane.Rows` for writing."""
+    """One partition of a table, as stages read it (`pipeline.ports.State`) and as commits and the replay write it."""
 
-    def __init__(self, table: Any, changelog: str, partition: int, send: Send) -> None:
-        self._table = table
-        self._changelog = changelog
-        self._partition = partition
-        self._send = send
+    def __init__(self, table: Any, partition: int) -> None:
+        self.partition = partition
         self._store: Any = table.data._db_for_partition(partition)
-        self._staged: dict[bytes, bytes | None] = {}
 
     def get(self, key: bytes) -> bytes | None:
-        """The row as the lane sees it: staged, else stored."""
-        staged = self._staged.get(key, _ABSENT)
-        if staged is not _ABSENT:
-            return staged  # type: ignore[return-value]
-        value: bytes | None = self._store.get(key)
-        return value
+        """The row, or None."""
+        row: bytes | None = self._store.get(key)
+        return row
 
     def get_many(self, keys: Sequence[bytes]) -> list[bytes | None]:
-        """The rows, in the order of `keys`."""
-        return [self.get(key) for key in keys]
+        """The rows, in the order of `keys`; one look-up for all."""
+        rows: list[bytes | None] = self._store.get(list(keys)) if keys else []
+        return rows
 
     def scan(self, first: bytes, last: bytes) -> list[tuple[bytes, bytes]]:
-        """Rows from `first` to before `last`."""
-        seen = dict(self.all()) | self._staged
-        return sorted((key, row) for key, row in seen.items() if row is not None and first <= key < last)
+        """Rows whose key lies from `first` (included) to `last` (left out), in the order of their bytes."""
+        found: list[tuple[bytes, bytes]] = []
+        for key, row in self._store.items(from_key=first):
+            if key >= last:
+                break
+            if key not in _OWN:
+                found.append((key, row))
+        return found
 
-    def all(self) -> list[tuple[bytes, bytes]]:
-        """Every stored row of the partition."""
-        return [(bytes(key), bytes(value)) for key, value in self._store.items() if bytes(key) != _OFFSET_KEY]
+    def write(self, rows: Rows, local: Rows, offset: int | None) -> None:
+        """One atomic write: rows, local rows, and the changelog offset of the last row."""
+        batch = WriteBatch(raw_mode=True)
+        for part in (rows, local):
+            for key, row in part.items():
+                if row is None:
+                    batch.delete(key)
+                else:
+                    batch.put(key, row)
+        if offset is not None:
+            batch.put(OFFSET_KEY, b"%d" % offset)
+        batch.put(WRITTEN_KEY, b"%d" % (time.time_ns() // 1_000_000))
+        self._store.write(batch)
 
-    def stage(self, rows: Sequence[tuple[bytes, bytes | None]]) -> None:
-        """Let later reads see these rows; the last write of a key wins."""
-        self._staged.update(rows)
+    def load(self, rows: Iterable[tuple[bytes, bytes | None]], offset: int) -> None:
+        """Write what a replay brings, in its order: the last row of a key stands."""
+        self.write({}, dict(rows), offset)
 
-    async def commit(self) -> None:
-        """Write the staged rows to the changelog, and when that is confirmed to the store, with the offset."""
-        if not self._staged:
-            return
-        staged = self._staged  # Nothing is staged meanwhile: a lane folds only between commits.
-        written = await self._send(
-            [Outgoing(self._changelog, key, value, partition=self._partition) for key, value in staged.items()]
-        )
-        for key, value in staged.items():
-            if value is None:
-                self._store.delete(key)
-            else:
-                self._store.put(key, value)
-        self._store.put(_OFFSET_KEY, str(max(one.offset for one in written)).encode())
-        self._staged = {}
+    @property
+    def offset(self) -> int | None:
+        """Changelog offset up to which the store has everything; None for a new one."""
+        stored = self._store.get(OFFSET_KEY)
+        return None if stored is None else int(stored)
+
+    @property
+    def written_at(self) -> int | None:
+        """When it was last written, ms."""
+        stored = self._store.get(WRITTEN_KEY)
+        return None if stored is None else int(stored)
 
     def release(self) -> None:
         """Drop the reference to the store, or the next owner in this process could not open it."""

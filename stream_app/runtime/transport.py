@@ -1,23 +1,31 @@
-"""The only place where Faust's consumer is extended: it remembers what it has handed over, round by round.
+"""The only place where Faust's consumer is extended: batches of one partition instead of records, committed ones only.
 
-Why: the fetch position runs ahead of what the stage has seen, and a partition that ends in a control record never
-delivers its last offset. Only "a whole fetch round has ended since the position was read" proves that everything
-below it was handed over. The batch lane of the next release takes its place here as well.
+Stock Faust takes several turns of the event loop for every record. Here a batch of one partition's records passes as
+one Faust event; it is acknowledged as a whole, by the offset of its last record. Private names relied on:
+`Consumer._wait_next_records, _buffered_partitions, _acked, _acked_index, _new_offset, _add_gap`,
+`AIOKafkaConsumerThread._create_worker_consumer` and the client's `_fetch_max_wait_ms, _isolation_level`.
+
+It also remembers what it has handed over, round by round: the fetch position runs ahead of what the stage has seen, and
+a partition that ends in a control record never delivers its last offset. Only "a whole fetch round has ended since the
+position was read" proves that everything below it was handed over.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
+import faust
 from faust.transport.drivers import aiokafka as driver
+from faust.types.tuples import ConsumerMessage
 
+MAX_BATCH = 1000
+"""Records of one partition that pass as one event: more cost latency, fewer cost turns of the event loop."""
 LINGER_S = 0.03
 FULL_ROUND = 200
 """After a small round the consumer waits a little: one round of many records costs what a round of one does, and a
 stage that asks for every record at once is both slower and dearer (measured: docs/decisions/)."""
-
 
 FETCH_WAIT_MS = 50
 """Faust has 1500. The client has one fetch under way per broker, and it leaves out partitions whose records were not
@@ -25,39 +33,108 @@ yet taken when it began: a fetch that names only idle partitions would hold back
 """
 
 
-class QuickFetchThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
-    """Faust's consumer thread, whose fetches do not wait long for idle partitions."""
+class CommittedFetchThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
+    """Faust's consumer thread: it does not wait long for idle partitions, and reads committed records only."""
 
     def _create_worker_consumer(self, transport: Any) -> Any:
         consumer = super()._create_worker_consumer(transport)
         consumer._fetch_max_wait_ms = FETCH_WAIT_MS
+        consumer._isolation_level = "read_committed"  # Faust offers that only with its own transactions.
         return consumer
 
 
-class TrackingConsumer(driver.Consumer):  # type: ignore[misc]
-    """Counts fetch rounds and knows the last offset handed over per partition."""
+class BatchConsumer(driver.Consumer):  # type: ignore[misc]
+    """Hands whole batches over; counts fetch rounds and knows the last offset handed over per partition."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.rounds = 0
         self.handed: dict[Any, int] = {}
 
-    def _new_consumer_thread(self) -> QuickFetchThread:
-        return QuickFetchThread(self, loop=self.loop, beacon=self.beacon)
+    def _new_consumer_thread(self) -> CommittedFetchThread:
+        return CommittedFetchThread(self, loop=self.loop, beacon=self.beacon)
 
     async def getmany(self, timeout: float) -> AsyncIterator[tuple[Any, Any]]:
-        """As Faust's; each round that ends has handed over everything fetched in it."""
-        count = 0
-        async for tp, message in super().getmany(timeout):
-            self.handed[tp] = message.offset
-            count += 1
-            yield tp, message
+        """One fetch round: batches of the partitions in turn, each as the message of its last record."""
+        fetched, active = await self._wait_next_records(timeout)
+        generation = self.app.consumer_generation_id
+        if fetched is None or self.should_stop:
+            return
+        if not self.flow_active:  # What was fetched is dropped, so it must be fetched again.
+            try:
+                await self.perform_seek()
+            except Exception as error:
+                self.log.warning("could not seek back to the committed offsets: %r", error)
+            return
+        waiting = [
+            (tp, records, 0)
+            for tp, records in fetched.items()
+            if records and (active is None or tp in active or tp in self._buffered_partitions)
+        ]
+        count = sum(len(records) for _, records, _ in waiting)
+        while waiting:
+            behind = []
+            for tp, records, start in waiting:
+                if not self.flow_active or self.app.consumer_generation_id != generation:
+                    return
+                batch = records[start : start + MAX_BATCH]
+                self.handed[tp] = batch[-1].offset
+                yield tp, _message(tp, batch, generation)
+                if start + MAX_BATCH < len(records):
+                    behind.append((tp, records, start + MAX_BATCH))
+            waiting = behind
         self.rounds += 1
         if 0 < count < FULL_ROUND:
             await asyncio.sleep(LINGER_S)
 
+    def _new_offset(self, tp: Any) -> int | None:
+        """The offset to commit. Lanes acknowledge in order, each batch by its last record: what is acknowledged last
+        has everything below it, and offsets between (control records, compacted ones) are no gaps."""
+        acked = self._acked[tp]
+        if not acked:
+            return None
+        last: int = max(acked)
+        acked.clear()
+        self._acked_index[tp].clear()
+        return last + 1
 
-class TrackingTransport(driver.Transport):  # type: ignore[misc]
+    async def _add_gap(self, tp: Any, offset_from: int, offset_to: int) -> None:
+        """Nothing to remember: see `_new_offset`."""
+
+
+def _message(tp: Any, batch: list[Any], generation: int) -> Any:
+    last = batch[-1]
+    return ConsumerMessage(
+        tp.topic,
+        tp.partition,
+        last.offset,
+        last.timestamp / 1000.0,
+        last.timestamp_type,
+        None,
+        None,
+        batch,
+        None,
+        0,
+        0,
+        tp,
+        generation_id=generation,
+    )
+
+
+class BatchTransport(driver.Transport):  # type: ignore[misc]
     """Faust's aiokafka transport with our consumer."""
 
-    Consumer = TrackingConsumer
+    Consumer = BatchConsumer
+
+
+class BatchSchema(faust.Schema):  # type: ignore[misc]
+    """Passes the list of records on as it is: Faust acknowledges what it cannot decode, so it never decodes."""
+
+    def compile(self, app: Any, **_options: Any) -> Callable[..., Any]:
+        """Faust asks for a decoder of messages; this one decodes nothing."""
+        create = app.create_event
+
+        async def decode(message: Any, **_options: Any) -> Any:
+            return create(None, message.value, None, message)
+
+        return decode
