@@ -116,13 +116,16 @@ class Effects:
 
     1. `sends` and `rows` (None deletes) become durable together. 2. Every token in `expects` has come back in some
     later record's `receipts`. 3. `then` is sent. 4. When every earlier record of the partition is done too: `in_turn`
-    is sent. 5. The ack.
+    is sent, outside of any transaction: it may be sent again after a fault. 5. The ack.
     """
 
     sends: tuple[Outgoing, ...] = ()
     rows: tuple[tuple[bytes, bytes | None], ...] = ()
     local: tuple[tuple[bytes, bytes | None], ...] = ()
     """Rows of the local store alone: they follow from `rows`, and are made anew when those are replayed."""
+    later: tuple[tuple[bytes, bytes | None], ...] = ()
+    """Rows that may wait for the next commit, a second at most: nothing reads them before a restart, and the record
+    comes again until they are durable."""
     expects: tuple[str, ...] = ()
     receipts: tuple[str, ...] = ()
     then: tuple[Outgoing, ...] = ()

@@ -113,7 +113,7 @@ class IdentityBinding(Binding):
         handle = instruments.instrumented(
             "identity", self._telemetry, self._telemetry.spans.identity_resolve, stage.handle
         )
-        return Lane(f"{topic}/{partition}", _by_record(handle, staged), durable, host.fail, rows=rows)
+        return Lane(f"{topic}/{partition}", _by_record(handle, staged), durable, host.fail, rows=rows, aside=host.unfenced)
 
     def closed(self, topic: str, partition: int) -> None:
         """Its gauges are the next owner's."""

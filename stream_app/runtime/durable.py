@@ -40,18 +40,37 @@ class Durable(Protocol):
 
 
 class Unfenced:
-    """For a stage without rows: output may repeat after a fault, the next stage knows a repeat by its position."""
+    """For a stage without rows: output may repeat after a fault, the next stage knows a repeat by its position.
+
+    All lanes of the stage share one producer, which takes one batch a partition at a time: so what the lanes want sent
+    meanwhile goes out together, as one wave.
+    """
 
     def __init__(self, publisher: Publisher) -> None:
         self._publisher = publisher
+        self._next: list[Outgoing] = []
+        self._wave: asyncio.Task[None] | None = None
+        self._after: asyncio.Task[None] | None = None
 
     async def commit(self, sends: Sequence[Outgoing], rows: Rows, local: Rows) -> None:
         """Confirm every record."""
         if rows or local:
             raise ValueError("a stage without a table cannot keep rows")
+        if not sends:
+            return
         reached("before-transaction")
-        await self._publisher.send_batches(sends)
+        self._next += sends
+        if self._after is None:
+            self._after = asyncio.create_task(self._send_next(self._wave), name="wave")
+        await asyncio.shield(self._after)
         reached("committed")
+
+    async def _send_next(self, before: asyncio.Task[None] | None) -> None:
+        if before is not None:
+            await asyncio.wait([before])
+        self._wave, self._after = self._after, None
+        sends, self._next = self._next, []
+        await self._publisher.send_batches(sends)
 
 
 class Fenced:

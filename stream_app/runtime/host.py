@@ -96,6 +96,7 @@ class Host:
         self.lanes: dict[Any, AnyLane] = {}
         self._partitioner = Partitioner()
         self._names = {topic.name: settings.topic(topic.name) for topic in TOPICS}
+        self.unfenced = Unfenced(self.publisher)
         self._owned: Owned | None = None
         self._changed = asyncio.Condition()
         self._announced = False
@@ -182,7 +183,7 @@ class Host:
         """The partition's lane; one without a table opens with its first record."""
         lane = self.lanes.get(tp)
         if lane is None and self._table is None:
-            lane = self.lanes[tp] = self._open(tp.topic, tp.partition, Unfenced(self.publisher), None)
+            lane = self.lanes[tp] = self._open(tp.topic, tp.partition, self.unfenced, None)
         while lane is None and generation == self.app.consumer_generation_id:
             async with self._changed:
                 await asyncio.wait_for(self._changed.wait(), 60)

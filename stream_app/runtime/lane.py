@@ -5,11 +5,14 @@ and makes durable in one commit (`durable`):
 
     1. everything the batch sends, its rows, and how far the lane has now come (`progress`)
     2. what had to wait for receipts that this batch brought
-    3. what had to wait for its turn: for every record before it
 
-Then it acknowledges, in order, the batches of which every record is done. Records that wait for a receipt hold back
-acknowledgements behind them, never the folding. A record that comes again after a fault and was folded already is not
-folded anew: it is skipped, or folded by `refold` where others still wait for what it does.
+Then it sends what had to wait for its turn, for every record before it (outside of the transaction: a clock may be told
+twice), and acknowledges, in order, the batches of which every record is done. A batch that brings only rows that may be
+kept `later` is committed with the next one, or after a second: a line at rest costs next to no transactions.
+
+Records that wait for a receipt hold back acknowledgements behind them, never the folding. A record that comes again
+after a fault and was folded already is not folded anew: it is skipped, or folded by `refold` where others still wait
+for what it does.
 
 A failure in the lane's own generation ends the process (exit 70): the supervisor starts it anew from what is durable.
 """
@@ -33,6 +36,9 @@ MAX_BATCH = 2000
 MAX_QUEUE = 4000
 """Records that wait to be folded in one lane before the consumer is held back. Those that wait for a receipt do not
 count: the receipt comes by the same partition, behind any backlog, and holding it back would hold it for ever."""
+
+LATER_S = 1.0
+"""How long rows that may wait for the next commit do wait."""
 
 Fold = Callable[[Sequence[Incoming]], Sequence[Effects]]
 
@@ -65,7 +71,11 @@ async def drain(lane: Sized, task: asyncio.Task[None], drain_s: float) -> None:
 
 
 class Lane:
-    """Runs one partition. `fold` folds a batch; it must not block. `rows` is where the lane's progress is read from."""
+    """Runs one partition. `fold` folds a batch; it must not block.
+
+    `rows` is where the lane's progress is read from, `refold` folds what was folded before a fault, `aside` sends what
+    goes in turn.
+    """
 
     def __init__(
         self,
@@ -76,11 +86,13 @@ class Lane:
         *,
         rows: State | None = None,
         refold: Fold | None = None,
+        aside: Durable | None = None,
     ) -> None:
         self.name = name
         self._fold = fold
         self._refold = refold
         self._durable = durable
+        self._aside = aside or durable
         self._fail = fail
         topic, _, partition = name.rpartition("/")
         self._progress_key = row_key(topic, int(partition)) if rows is not None else None
@@ -90,6 +102,10 @@ class Lane:
         """Records in `_arrived`."""
         self._unacknowledged: deque[Delivery] = deque()
         self._held: deque[Held] = deque()
+        self._later: dict[bytes, bytes | None] = {}
+        self._later_until: float | None = None
+        """When they must be committed, by the event loop's clock; None while there are none."""
+        self._folded_upto = 0
         self._wake = asyncio.Event()
         self._room = asyncio.Event()
         self._room.set()
@@ -113,6 +129,9 @@ class Lane:
 
     async def close(self, drain_s: float) -> None:
         """Finish what was begun if that is quick, then stop; what is not acknowledged will come again."""
+        if self._later:
+            self._later_until = 0.0
+            self._wake.set()
         await drain(self, self._task, drain_s)
         self.closed = True
         self._room.set()
@@ -122,15 +141,26 @@ class Lane:
     async def _run(self) -> None:
         try:
             while True:
-                if not self._arrived:
-                    self._wake.clear()
-                    await self._wake.wait()
-                await self._commit(self._take())
+                if await self._woken():
+                    await self._commit(self._take())
+                else:
+                    await self._make_durable([], {}, {})
         except asyncio.CancelledError:
             raise
         except BaseException as error:
             if not self.closed:
                 self._fail(self.name, error)
+
+    async def _woken(self) -> bool:
+        """Wait for records; False where rows have waited for them long enough."""
+        while not self._arrived:
+            self._wake.clear()
+            try:
+                async with asyncio.timeout_at(self._later_until):
+                    await self._wake.wait()
+            except TimeoutError:
+                return False
+        return True
 
     def _take(self) -> list[Incoming]:
         """The records of as many deliveries as make one batch, at least one."""
@@ -155,16 +185,33 @@ class Lane:
             sends += effect.sends
             rows.update(effect.rows)
             local.update(effect.local)
+            self._later.update(effect.later)
             receipts.update(effect.receipts)
             if effect.expects or effect.then or effect.in_turn:
                 self._held.append(Held(incoming.offset, effect, set(effect.expects)))
-        sends += self._released(receipts)
-        last = batch[-1].offset
-        self._progress.reach(last)
+        self._folded_upto = batch[-1].offset + 1
+        self._progress.reach(batch[-1].offset)
+        sends += self._followed(receipts)
+        if self._later and not (sends or rows):
+            loop = asyncio.get_running_loop()
+            if self._later_until is None:
+                self._later_until = loop.time() + LATER_S
+            if loop.time() < self._later_until:
+                await self._send_in_turn()
+                return
+        await self._make_durable(sends, rows, local)
+
+    async def _make_durable(
+        self, sends: list[Outgoing], rows: dict[bytes, bytes | None], local: dict[bytes, bytes | None]
+    ) -> None:
+        """Commit, send what goes in turn, acknowledge."""
+        rows = {**self._later, **rows}
+        self._later, self._later_until = {}, None
         if self._progress_key is not None and (rows or sends):
             rows[self._progress_key] = self._progress.to_bytes()
         await self._durable.commit(sends, rows, local)
-        self._acknowledge(self._held[0].offset if self._held else last + 1)
+        await self._send_in_turn()
+        self._acknowledge(self._held[0].offset if self._held else self._folded_upto)
 
     def _folded(self, batch: list[Incoming]) -> list[Effects]:
         """The batch folded; what was folded before the last fault is not folded again."""
@@ -177,17 +224,23 @@ class Lane:
         refolded = self._refold(known) if self._refold is not None else [_NOTHING] * again
         return [*refolded, *(self._fold(batch[again:]) if again < len(batch) else ())]
 
-    def _released(self, receipts: set[str]) -> list[Outgoing]:
-        """What may be sent now: what follows its receipts, then what has its turn."""
+    def _followed(self, receipts: set[str]) -> list[Outgoing]:
+        """What may follow now that these receipts are here."""
         sends: list[Outgoing] = []
         for held in self._held:
             held.waiting -= receipts
             if not held.followed and not held.waiting:
                 held.followed = True
                 sends += held.effects.then
+        return sends
+
+    async def _send_in_turn(self) -> None:
+        """What had to wait for every record before it: those are durable by now."""
+        sends: list[Outgoing] = []
         while self._held and self._held[0].followed:
             sends += self._held.popleft().effects.in_turn
-        return sends
+        if sends:
+            await self._aside.commit(sends, {}, {})
 
     def _acknowledge(self, done_upto: int) -> None:
         reached("before-ack")
