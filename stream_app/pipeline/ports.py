@@ -1,4 +1,7 @@
-"""The only place for what stages need from outside and hand back: records in, records out, object storage."""
+"""The only place for what stages need from outside and hand back: records in, records out, object storage.
+
+What is made for every record is a msgspec struct: a frozen dataclass takes fifteen times as long to make.
+"""
 
 from __future__ import annotations
 
@@ -6,11 +9,12 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
+import msgspec
+
 Headers = tuple[tuple[str, bytes], ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Incoming:
+class Incoming(msgspec.Struct, frozen=True):
     """One record as it was read. `topic` is the name without prefix; `timestamp_ms` is the broker's or producer's."""
 
     topic: str
@@ -22,8 +26,7 @@ class Incoming:
     headers: Headers = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Outgoing:
+class Outgoing(msgspec.Struct, frozen=True):
     """One record to write. Without `partition` the key decides (murmur2, as Java's default).
 
     A value of None is a tombstone; only changelogs and compacted topics have them.
@@ -110,8 +113,7 @@ class State(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Effects:
+class Effects(msgspec.Struct, frozen=True):
     """What handling one record came to, and the order in which it is made durable.
 
     1. `sends` and `rows` (None deletes) become durable together. 2. Every token in `expects` has come back in some
