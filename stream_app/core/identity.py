@@ -17,31 +17,45 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from stream_app.core.evidence import AcceptedEvent, EventRecord, Position
-from stream_app.core.identities import AliasKey, Link, Park
-from stream_app.core.model import Identifier, Model
+import msgspec
+
+from stream_app.core.evidence import AcceptedEvent
+from stream_app.core.identities import Link, Park, PassingEvent, Place
+from stream_app.core.model import Identifier, Model, Text
 
 MAX_HOPS = 8
 """A chain of aliases longer than this is not believed."""
 
 
-class AliasState(Model):
-    """What the identity stage remembers of one alias."""
+class Alias(msgspec.Struct, frozen=True, rename="camel"):
+    """What the identity stage remembers of one alias. Fields in the order of their names, as its row has them."""
 
-    alias: AliasKey
+    alias: str
+    canonical_call_id: str | None = None
+    edges: tuple[str, ...] = ()
+    """Other aliases of the same call."""
+    orphaned: bool = False
+    """Whether the orphan alert was raised."""
+    parked: tuple[PassingEvent, ...] = ()
+    """Events that wait for a link, in the order they came."""
+    said_by: str | None = None
+    since: int | None = None
+    """The stage's time, ms, when the first event was parked."""
+
+
+class AliasState(Model):
+    """The same, as those read it who only look: `why` and `audit`, from the changelog."""
+
+    alias: Text
     canonical_call_id: Identifier | None = None
     said_by: str | None = None
     edges: tuple[str, ...] = ()
-    """Other aliases of the same call."""
     parked: tuple[AcceptedEvent, ...] = ()
-    """Events that wait for a link, in the order they came."""
     since: int | None = None
-    """The stage's time, ms, when the first event was parked."""
     orphaned: bool = False
-    """Whether the orphan alert was raised."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Claim:
     """A refused claim: `alias` belongs to `owner`, `claimed_by` said otherwise."""
 
@@ -49,68 +63,84 @@ class Claim:
     owner: str
     claimed_by: str
     said_by: str
-    position: Position
+    position: Place
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Resolution:
-    """What one record came to: events that may go on, hops to send, refusals."""
+    """What one record came to: events that may go on under an ID, hops to send, refusals."""
 
-    state: AliasState
-    released: tuple[EventRecord, ...] = ()
+    state: Alias
+    released: tuple[PassingEvent, ...] = ()
+    """They go on as evidence of the call that the alias is linked to now."""
     hops: tuple[Link, ...] = ()
     refused: Claim | None = None
-    refused_event: AcceptedEvent | None = None
+    refused_event: PassingEvent | None = None
 
 
-def fold_park(state: AliasState, record: Park, now: int | None) -> Resolution:
-    """An event arrives at this alias; one that states its canonical ID makes a claim on the alias."""
+def fold_park(state: Alias, record: Park, now: int | None) -> Resolution:
+    """An event arrives at this alias; one that states its canonical ID makes a claim on the alias.
+
+    Raises RecordError where a claim does not say whose it is.
+    """
     event = record.event
     if record.canonical_call_id is not None:
-        resolution = _bind(state, record.canonical_call_id, event.event["source"], event.position, hop=0)
+        if record.canonical_call_id == state.canonical_call_id:
+            return Resolution(state, (event,))
+        resolution = _bind(state, record.canonical_call_id, event.source(), event.position, hop=0)
         if resolution.refused:
             return Resolution(state, refused=resolution.refused, refused_event=event)
-        return Resolution(
-            resolution.state, (*resolution.released, event.resolved(record.canonical_call_id)), resolution.hops
-        )
+        return Resolution(resolution.state, (*resolution.released, event), resolution.hops)
     if state.canonical_call_id is not None:
-        return Resolution(state, (event.resolved(state.canonical_call_id),))
+        return Resolution(state, (event,))
     if any(waiting.position == event.position for waiting in state.parked):
         return Resolution(state)
-    return Resolution(
-        state.model_copy(
-            update={"parked": (*state.parked, event), "since": state.since if state.since is not None else now}
-        )
-    )
+    since = state.since if state.since is not None else now
+    return Resolution(msgspec.structs.replace(state, parked=(*state.parked, event), since=since))
 
 
-def fold_link(state: AliasState, record: Link) -> Resolution:
+def fold_link(state: Alias, record: Link) -> Resolution:
     """A link arrives: to a canonical ID, or to another alias of the same call."""
     if record.canonical_call_id is not None:
         return _bind(state, record.canonical_call_id, record.said_by, record.position, hop=record.hop)
     if record.other is None or record.other == state.alias:
         return Resolution(state)
     if record.other not in state.edges:
-        state = state.model_copy(update={"edges": tuple(sorted((*state.edges, record.other)))})
+        state = msgspec.structs.replace(state, edges=tuple(sorted((*state.edges, record.other))))
     if state.canonical_call_id is None:
         return Resolution(state)
     return Resolution(state, hops=_hops(state, (record.other,), record.position, record.hop))
 
 
-def _bind(state: AliasState, canonical: str, said_by: str, position: Position, *, hop: int) -> Resolution:
+def hops_again(state: Alias, record: Park | Link) -> tuple[Link, ...]:
+    """At least the hops that folding this record has sent already: its receipts may still be on their way.
+
+    Their receipts come as often as they are sent, and a hop that comes again changes nothing.
+    """
+    if state.canonical_call_id is None:
+        return ()
+    if isinstance(record, Park):
+        claimed = record.canonical_call_id == state.canonical_call_id
+        return _hops(state, state.edges, record.event.position, 0) if claimed else ()
+    if record.canonical_call_id is not None:
+        claimed = record.canonical_call_id == state.canonical_call_id
+        return _hops(state, state.edges, record.position, record.hop) if claimed else ()
+    if record.other is None or record.other == state.alias:
+        return ()
+    return _hops(state, (record.other,), record.position, record.hop)
+
+
+def _bind(state: Alias, canonical: str, said_by: str, position: Place, *, hop: int) -> Resolution:
     owner = state.canonical_call_id
     if owner == canonical:
         return Resolution(state)
     if owner is not None:
         return Resolution(state, refused=Claim(state.alias, owner, canonical, said_by, position))
-    bound = state.model_copy(
-        update={"canonical_call_id": canonical, "said_by": said_by, "parked": (), "since": None, "orphaned": False}
-    )
-    released = tuple(event.resolved(canonical) for event in state.parked)
-    return Resolution(bound, released, _hops(bound, state.edges, position, hop))
+    bound = Alias(state.alias, canonical_call_id=canonical, edges=state.edges, said_by=said_by)
+    return Resolution(bound, state.parked, _hops(bound, state.edges, position, hop))
 
 
-def _hops(state: AliasState, edges: tuple[str, ...], position: Position, hop: int) -> tuple[Link, ...]:
+def _hops(state: Alias, edges: tuple[str, ...], position: Place, hop: int) -> tuple[Link, ...]:
     if hop >= MAX_HOPS or state.canonical_call_id is None:
         return ()
     return tuple(

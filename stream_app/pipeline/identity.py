@@ -1,152 +1,346 @@
-"""The only place where the identity stage turns folded aliases into records to write: one instance a partition."""
+"""The only place where the identity stage turns folded aliases into records to write: one instance a partition.
+
+A batch is folded over the rows as they were when it began; what the batch itself has changed lies over them until it is
+folded (`_Held`). A row that several records change is written once, with the last of them.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from typing import Literal
 
-from pydantic import TypeAdapter, ValidationError
+import msgspec
 
 from stream_app.core import identity
 from stream_app.core.alerts import RUNBOOKS
+from stream_app.core.alias_rows import (
+    EXPIRE,
+    ORPHAN,
+    PARKED,
+    Due,
+    DueKind,
+    due_of,
+    index_bounds,
+    index_key,
+    index_row,
+    read_index_key,
+    read_row,
+    write_row,
+)
+from stream_app.core.alias_rows import local_rows as local_rows
 from stream_app.core.clock import PartitionClock, advance
-from stream_app.core.deadlines import DeadlineWheel
-from stream_app.core.evidence import ClockRecord, EventRecord
-from stream_app.core.identities import HopDone, IdentityRecord, Link, Park
-from stream_app.core.identity import AliasState, Claim, Resolution
+from stream_app.core.evidence import ClockRecord, Position
+from stream_app.core.identities import Clock, HopDone, IdentityRecord, Link, Park, RecordError, read_record
+from stream_app.core.identity import Alias, Claim, Resolution
+from stream_app.core.instants import LATEST_MS, parse_instant
 from stream_app.core.orders import JoinAlert
 from stream_app.core.policy import Policy
-from stream_app.core.wire import WireError, read_json, write_json
 from stream_app.pipeline import outputs
 from stream_app.pipeline.ports import Effects, Incoming, Outgoing, State
 from stream_app.topics import EVIDENCE, IDENTITY
 
-_ADAPTER: TypeAdapter[IdentityRecord] = TypeAdapter(IdentityRecord)
+Row = tuple[bytes, bytes | None]
+
+
+class _Held:
+    """An alias while a batch is folded: its state, when it is due, and what its row said before."""
+
+    __slots__ = ("changed_by", "due", "key", "state", "stored")
+
+    def __init__(self, key: bytes, row: bytes | None) -> None:
+        self.key = key
+        self.stored: Due | None = None if row is None else due_of(row)
+        self.due: Due | None = self.stored
+        """None: there is no row, or none any more."""
+        self.state = Alias(key.decode()) if row is None else read_row(row)
+        self.changed_by = -1
+        """Index in the batch of the last record that changed it; -1: none did."""
+
+
+class _Done:
+    """What one record of a batch comes to, while the batch is folded."""
+
+    __slots__ = ("expects", "in_turn", "local", "receipts", "rows", "sends", "then")
+
+    def __init__(self) -> None:
+        self.sends: list[Outgoing] = []
+        self.rows: list[Row] = []
+        self.local: list[Row] = []
+        self.expects: tuple[str, ...] = ()
+        self.receipts: tuple[str, ...] = ()
+        self.then: tuple[Outgoing, ...] = ()
+        self.in_turn: tuple[Outgoing, ...] = ()
+
+    def effects(self) -> Effects:
+        return Effects(
+            sends=tuple(self.sends),
+            rows=tuple(self.rows),
+            local=tuple(self.local),
+            expects=self.expects,
+            receipts=self.receipts,
+            then=self.then,
+            in_turn=self.in_turn,
+        )
 
 
 class IdentityPartition:
-    """One partition of the `identity` topic with its rows (`scheme:value` -> AliasState)."""
+    """One partition of the `identity` topic with its rows (`scheme:value` -> Alias)."""
 
     def __init__(self, partition: int, partitions: int, rows: State, policy: Policy) -> None:
         self._partition = partition
         self._partitions = partitions
         self._rows = rows
-        self._policy = policy
+        self._orphan = policy.timing.orphan
+        self._max_hold = policy.timing.max_hold
+        self._horizon = max(policy.timing.retention, policy.timing.late_horizon)
+        """How long an alias is remembered after its last use, at least, ms."""
+        self._life = self._horizon + self._horizon // 2
+        """What a use gives it: half as much again, so that a row is written only once in a while."""
         self._clock = PartitionClock()
-        self._wheel = DeadlineWheel()
+        self._looked = 0
+        """The index holds nothing that is due before this time, ms."""
+        self._waiting = 0
+        self._held: dict[str, _Held] = {}
 
-    def recover(self, rows: list[tuple[bytes, bytes]]) -> None:
-        """Rebuild what is kept in memory: which parked aliases become orphans when."""
-        for _, row in rows:
-            self._arm(AliasState.from_dict(read_json(row)))
+    def recover(self, _rows: object = None) -> None:
+        """Count what waits; of aliases nothing is kept in memory."""
+        self._looked = 0
+        self._waiting = len(self._due(ORPHAN, 0, LATEST_MS))
+        self._held = {}
 
     def parked(self) -> int:
         """Aliases with parked events that are not orphans yet."""
-        return len(self._wheel)
+        return self._waiting
 
     def handle(self, incoming: Incoming) -> Effects:
         """Fold one record of the `identity` topic."""
+        return self.fold([incoming])[0]
+
+    def fold(self, batch: Sequence[Incoming]) -> list[Effects]:
+        """Fold records of the `identity` topic, in their order; one Effects each."""
+        records = [_read(incoming) for incoming in batch]
+        self._hold(record.alias for record in records if isinstance(record, Park | Link))
+        done = [_Done() for _ in batch]
+        for index, record in enumerate(records):
+            match record:
+                case Park():
+                    self._park(index, record, batch[index], done[index])
+                case Link():
+                    self._link(index, record, batch[index], done[index])
+                case HopDone():
+                    done[index].receipts = (record.hop_id,)
+                case Clock():
+                    self._pass_on(index, record, done[index])
+                case None:
+                    done[index].sends.append(_no_record(batch[index]))
+        for held in self._held.values():
+            if held.changed_by >= 0:
+                self._write(held, done[held.changed_by])
+        self._held = {}
+        return [one.effects() for one in done]
+
+    def refold(self, batch: Sequence[Incoming]) -> list[Effects]:
+        """Records that were folded before a crash: only what others still wait for, nothing that is durable already."""
+        records = [_read(incoming) for incoming in batch]
+        self._hold(record.alias for record in records if isinstance(record, Park | Link))
+        done = [_Done() for _ in batch]
+        for record, one in zip(records, done, strict=True):
+            match record:
+                case Park() | Link():
+                    self._send_hops(identity.hops_again(self._held[record.alias].state, record), one)
+                    if isinstance(record, Link):
+                        self._answer(record, one)
+                case HopDone():
+                    one.receipts = (record.hop_id,)
+                case Clock():
+                    self._advance(record)
+                    one.in_turn = self._onward(record)
+        self._held = {}
+        return [one.effects() for one in done]
+
+    def _hold(self, aliases: Iterable[str]) -> None:
+        """Take up the rows of these aliases, by one look-up."""
+        keys = {alias: alias.encode() for alias in aliases if alias not in self._held}
+        rows = self._rows.get_many(list(keys.values()))
+        for (alias, key), row in zip(keys.items(), rows, strict=True):
+            self._held[alias] = _Held(key, row)
+
+    def _park(self, index: int, record: Park, incoming: Incoming, done: _Done) -> None:
+        held = self._held[record.alias]
         try:
-            record = _ADAPTER.validate_python(read_json(incoming.value or b""))
-        except (WireError, ValidationError):
-            return Effects(
-                sends=(outputs.dead_letter(incoming, "identity", "invalid_internal", "not an identity record"),)
-            )
-        match record:
-            case ClockRecord():
-                return self._pass_on(record)
-            case HopDone():
-                return Effects(receipts=(record.hop_id,))
-            case Park():
-                state = self._load(record.alias)
-                return self._effects(state, identity.fold_park(state, record, self._clock.now), incoming)
-            case Link():
-                state = self._load(record.alias)
-                return self._effects(state, identity.fold_link(state, record), incoming, answer=record)
+            resolution = identity.fold_park(held.state, record, self._clock.now)
+        except RecordError:
+            done.sends.append(_no_record(incoming))
+            return
+        self._apply(index, held, resolution, incoming, done)
 
-    def _pass_on(self, record: ClockRecord) -> Effects:
-        """The clock goes on to every evidence partition, but only in its turn; orphans that are due are named."""
-        own = record.model_copy(update={"via": 0, "vias": 1})
-        self._clock = advance(self._clock, own, self._policy.timing.max_hold)
-        onward = record.model_copy(update={"via": self._partition, "vias": self._partitions}).to_bytes()
-        sends: list[Outgoing] = []
-        rows: list[tuple[bytes, bytes]] = []
-        now = self._clock.now
-        if now is not None:
-            for alias in self._wheel.due(now):
-                state = self._load(alias)
-                orphan_at = None if state.since is None else state.since + self._policy.timing.orphan
-                if orphan_at is None:
-                    state = state.model_copy(update={"since": now})
-                elif now >= orphan_at:
-                    state = state.model_copy(update={"orphaned": True})
-                    sends.append(_orphan_alert(state, orphan_at, "firing"))
-                rows.append((alias.encode(), state.to_bytes()))
-                self._arm(state)
-        return Effects(
-            sends=tuple(sends),
-            rows=tuple(rows),
-            in_turn=tuple(
-                Outgoing(EVIDENCE.name, None, onward, partition=partition) for partition in range(self._partitions)
-            ),
-        )
+    def _link(self, index: int, record: Link, incoming: Incoming, done: _Done) -> None:
+        held = self._held[record.alias]
+        self._apply(index, held, identity.fold_link(held.state, record), incoming, done)
+        self._answer(record, done)
 
-    def _effects(
-        self, before: AliasState, resolution: Resolution, incoming: Incoming, answer: Link | None = None
-    ) -> Effects:
-        state = resolution.state
-        sends = [_evidence(event) for event in resolution.released]
+    def _apply(self, index: int, held: _Held, resolution: Resolution, incoming: Incoming, done: _Done) -> None:
+        before, state = held.state, resolution.state
+        if resolution.released:
+            canonical = state.canonical_call_id or ""
+            key = canonical.encode()
+            for event in resolution.released:
+                done.sends.append(Outgoing(EVIDENCE.name, key, event.resolved(canonical)))
         if before.orphaned and not state.orphaned:
-            sends.append(_orphan_alert(before, incoming.timestamp_ms, "resolved"))
-        for hop in resolution.hops:
-            sends.append(
-                Outgoing(
-                    IDENTITY.name,
-                    hop.alias.encode(),
-                    hop.model_copy(update={"sent_from": self._partition}).to_bytes(),
+            done.sends.append(_orphan_alert(before, incoming.timestamp_ms, "resolved"))
+        if resolution.hops:
+            self._send_hops(resolution.hops, done)
+        if resolution.refused is not None:
+            self._refuse(resolution, resolution.refused, incoming, done)
+        if state is not before:
+            held.state = state
+            held.due = self._due_anew(state)
+            held.changed_by = index
+        elif held.due is not None and held.due[0] == EXPIRE:
+            now = self._clock.now
+            if now is not None and held.due[1] - now < self._horizon:
+                held.due = (EXPIRE, now + self._life)
+                held.changed_by = index
+
+    def _refuse(self, resolution: Resolution, claim: Claim, incoming: Incoming, done: _Done) -> None:
+        done.sends.append(_conflict_alert(claim, incoming.timestamp_ms))
+        event = resolution.refused_event
+        if event is not None:
+            place = event.position
+            done.sends.append(
+                outputs.dead_letter(
+                    incoming,
+                    "identity",
+                    "identity_conflict",
+                    f"{claim.alias} already names another call",
+                    position=Position(topic=place.topic, partition=place.partition, offset=place.offset),
+                    received_at=parse_instant(event.received_at),
+                    value=bytes(event.event),
                 )
             )
-        if resolution.refused is not None:
-            sends.append(_conflict_alert(resolution.refused, incoming.timestamp_ms))
-            if resolution.refused_event is not None:
-                event = resolution.refused_event
-                sends.append(
-                    outputs.dead_letter(
-                        incoming,
-                        "identity",
-                        "identity_conflict",
-                        f"{resolution.refused.alias} already names another call",
-                        position=event.position,
-                        received_at=event.received_at,
-                        value=write_json(event.event),
-                    )
-                )
-        then: tuple[Outgoing, ...] = ()
-        if answer is not None and answer.sent_from is not None:
-            receipt = HopDone(hop_id=identity.hop_id(answer))
-            then = (Outgoing(IDENTITY.name, answer.alias.encode(), receipt.to_bytes(), partition=answer.sent_from),)
-        self._arm(state)
-        return Effects(
-            sends=tuple(sends),
-            rows=((state.alias.encode(), state.to_bytes()),),
-            expects=tuple(identity.hop_id(hop) for hop in resolution.hops),
-            then=then,
-        )
 
-    def _load(self, alias: str) -> AliasState:
-        row = self._rows.get(alias.encode())
-        return AliasState(alias=alias) if row is None else AliasState.from_dict(read_json(row))
+    def _send_hops(self, hops: tuple[Link, ...], done: _Done) -> None:
+        for hop in hops:
+            sent = Link(
+                alias=hop.alias,
+                canonical_call_id=hop.canonical_call_id,
+                other=hop.other,
+                said_by=hop.said_by,
+                position=hop.position,
+                hop=hop.hop,
+                sent_from=self._partition,
+            )
+            done.sends.append(Outgoing(IDENTITY.name, hop.alias.encode(), sent.to_bytes()))
+        done.expects = tuple(identity.hop_id(hop) for hop in hops)
 
-    def _arm(self, state: AliasState) -> None:
-        waiting = bool(state.parked) and not state.orphaned
-        due = None if not waiting else 0 if state.since is None else state.since + self._policy.timing.orphan
-        self._wheel.arm(state.alias, due)
+    def _answer(self, record: Link, done: _Done) -> None:
+        """A hop is receipted when everything it caused is durable."""
+        if record.sent_from is not None:
+            receipt = HopDone(hop_id=identity.hop_id(record)).to_bytes()
+            done.then = (Outgoing(IDENTITY.name, record.alias.encode(), receipt, partition=record.sent_from),)
+
+    def _due_anew(self, state: Alias) -> Due:
+        """When the alias must be looked at after a change of its state."""
+        if state.parked:
+            if state.orphaned:
+                return PARKED, 0
+            return ORPHAN, 0 if state.since is None else state.since + self._orphan
+        return EXPIRE, 0 if self._clock.now is None else self._clock.now + self._life
+
+    def _write(self, held: _Held, done: _Done) -> None:
+        """The alias's row, and the index beside it."""
+        before = None if held.stored is None else index_key(held.stored, held.key)
+        after = None if held.due is None else index_key(held.due, held.key)
+        done.rows.append((held.key, None if held.due is None else write_row(held.state, held.due)))
+        if before != after:
+            if before is not None:
+                done.local.append((before, None))
+            if after is not None:
+                done.local.append(index_row(after))
+        waited = held.stored is not None and held.stored[0] == ORPHAN
+        waits = held.due is not None and held.due[0] == ORPHAN
+        self._waiting += waits - waited
+
+    def _pass_on(self, index: int, record: Clock, done: _Done) -> None:
+        """The clock goes on to every evidence partition, but only in its turn; what is due is done."""
+        self._advance(record)
+        done.in_turn = self._onward(record)
+        now = self._clock.now
+        if now is None or now < self._looked:
+            return
+        for held in self._due_now(ORPHAN, now, done):
+            self._orphaned(index, held, now, done)
+        for held in self._due_now(EXPIRE, now, done):
+            held.due = (EXPIRE, now + self._life) if held.due == (EXPIRE, 0) else None
+            if held.due is None:
+                held.state = Alias(held.state.alias)
+            held.changed_by = index
+        self._looked = now + 1
+
+    def _orphaned(self, index: int, held: _Held, now: int, done: _Done) -> None:
+        """Events have waited as long as an orphan does, or since before there was a time to count from."""
+        since = held.state.since
+        if since is None:
+            held.state = msgspec.structs.replace(held.state, since=now)
+        elif now >= since + self._orphan:
+            held.state = msgspec.structs.replace(held.state, orphaned=True)
+            done.sends.append(_orphan_alert(held.state, since + self._orphan, "firing"))
+        held.due = self._due_anew(held.state)
+        held.changed_by = index
+
+    def _due_now(self, kind: DueKind, now: int, done: _Done) -> list[_Held]:
+        """Aliases of which this is due, earliest first; entries of the index that nothing says any more are deleted."""
+        stored = self._due(kind, self._looked, now, done)
+        mine = [
+            held
+            for held in self._held.values()
+            if held.changed_by >= 0 and held.due is not None and held.due[0] == kind and held.due[1] <= now
+        ]
+        both = {held.key: held for held in [*stored, *mine]}
+        return sorted(both.values(), key=lambda held: (held.due or (kind, 0), held.key))
+
+    def _due(self, kind: DueKind, first: int, last: int, done: _Done | None = None) -> list[_Held]:
+        """Aliases that the index names and whose row says the same; `done` deletes the other entries."""
+        entries = [(key, *read_index_key(key)) for key, _ in self._rows.scan(*index_bounds(kind, first, last))]
+        self._hold(alias.decode() for _, _, alias in entries)
+        found = []
+        for key, due, alias in entries:
+            held = self._held[alias.decode()]
+            if held.stored != due:
+                if done is not None:
+                    done.local.append((key, None))
+            elif held.due == due:
+                found.append(held)
+        return found
+
+    def _advance(self, record: Clock) -> None:
+        own = ClockRecord(worker=record.worker, read_up_to=record.read_up_to, sources=record.sources, via=0, vias=1)
+        self._clock = advance(self._clock, own, self._max_hold)
+
+    def _onward(self, record: Clock) -> tuple[Outgoing, ...]:
+        """The record with the way it came by, for every evidence partition; the bytes are made once."""
+        onward = Clock(
+            read_up_to=record.read_up_to,
+            sources=record.sources,
+            via=self._partition,
+            vias=self._partitions,
+            worker=record.worker,
+        ).to_bytes()
+        return tuple(Outgoing(EVIDENCE.name, None, onward, partition=number) for number in range(self._partitions))
 
 
-def _evidence(event: EventRecord) -> Outgoing:
-    return Outgoing(EVIDENCE.name, event.canonical_call_id.encode(), event.to_bytes())
+def _read(incoming: Incoming) -> IdentityRecord | None:
+    try:
+        return read_record(incoming.value)
+    except RecordError:
+        return None
 
 
-def _orphan_alert(state: AliasState, at: int, standing: Literal["firing", "resolved"]) -> Outgoing:
+def _no_record(incoming: Incoming) -> Outgoing:
+    return outputs.dead_letter(incoming, "identity", "invalid_internal", "not an identity record")
+
+
+def _orphan_alert(state: Alias, at: int, standing: Literal["firing", "resolved"]) -> Outgoing:
     waited = "wait" if standing == "firing" else "waited"
     linked = "nothing has linked" if standing == "firing" else "is now linked"
     alert = JoinAlert(

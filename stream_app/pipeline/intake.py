@@ -7,6 +7,7 @@ A record that fails any of them leaves as a dead letter with a typed reason, and
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from typing import Any
 
 from pydantic import ValidationError
@@ -15,7 +16,7 @@ from stream_app.core import cloud_events
 from stream_app.core.dead_letters import DeadLetterReason
 from stream_app.core.events import EVENT_TYPES, CallReported, Event, SelectionRequested
 from stream_app.core.evidence import AcceptedEvent, event_digest, reduce_event
-from stream_app.core.identities import Link, Park, aliases_of, by_precedence
+from stream_app.core.identities import Link, Park, PassingEvent, Place, aliases_of, by_precedence
 from stream_app.core.wire import WireError
 from stream_app.pipeline import outputs
 from stream_app.pipeline.ports import Effects, Incoming, Outgoing
@@ -42,6 +43,10 @@ class Intake:
 
     def __init__(self, max_event_bytes: int) -> None:
         self._max_event_bytes = max_event_bytes
+
+    def fold(self, batch: Sequence[Incoming]) -> list[Effects]:
+        """What `handle` makes of each record."""
+        return [self.handle(record) for record in batch]
 
     def handle(self, record: Incoming) -> Effects:
         """Records to write for one input record: evidence or identity records, or exactly one dead letter."""
@@ -133,14 +138,16 @@ def _route(event: Event, record: Incoming) -> list[Outgoing]:
         assert canonical is not None
         return [Outgoing(EVIDENCE.name, canonical.encode(), accepted.resolved(canonical).to_bytes())]
     first, others = keys[0], keys[1:]
-    out = [_identity(first, Park(alias=first, canonical_call_id=canonical, event=accepted))]
+    out = [_identity(first, Park(alias=first, canonical_call_id=canonical, event=PassingEvent.of(accepted)))]
+    place = Place(record.offset, record.partition, record.topic)
     for other in others:
-        said = {"said_by": event.source, "position": accepted.position}
         if canonical is not None:
-            out.append(_identity(other, Link(alias=other, canonical_call_id=canonical, **said)))
+            link = Link(alias=other, canonical_call_id=canonical, said_by=event.source, position=place)
+            out.append(_identity(other, link))
         else:
-            out.append(_identity(other, Link(alias=other, other=first, **said)))
-            out.append(_identity(first, Link(alias=first, other=other, **said)))
+            there = Link(alias=other, other=first, said_by=event.source, position=place)
+            back = Link(alias=first, other=other, said_by=event.source, position=place)
+            out += [_identity(other, there), _identity(first, back)]
     return out
 
 

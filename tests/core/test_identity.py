@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
+import json
+
+import pytest
+
 from stream_app.core import identity
-from stream_app.core.evidence import AcceptedEvent, Position
-from stream_app.core.identities import Link, Park
-from stream_app.core.identity import AliasState, Resolution, fold_link, fold_park, hop_id
+from stream_app.core.evidence import AcceptedEvent, EventRecord, Position
+from stream_app.core.identities import Link, Park, PassingEvent, Place, RecordError
+from stream_app.core.identity import Alias, Resolution, fold_link, fold_park, hop_id, hops_again
 
 ALIAS = "livekitRoom:room-1"
 
 
-def accepted(offset: int = 0) -> AcceptedEvent:
+def event(offset: int = 0, **fields: str) -> AcceptedEvent:
     return AcceptedEvent(
         position=Position(topic="tool-call", partition=0, offset=offset),
         received_at=0,
         digest="0" * 64,
-        event={"eventId": f"e{offset}", "type": "tool-call", "source": "test"},
+        event={"eventId": f"e{offset}", "type": "tool-call", "source": "test", **fields},
     )
+
+
+def accepted(offset: int = 0) -> PassingEvent:
+    return PassingEvent.of(event(offset))
 
 
 def link(canonical: str | None = None, other: str | None = None, hop: int = 0) -> Link:
@@ -25,7 +33,7 @@ def link(canonical: str | None = None, other: str | None = None, hop: int = 0) -
         canonical_call_id=canonical,
         other=other,
         said_by="test",
-        position=Position(topic="identity-linked", partition=0, offset=9),
+        position=Place(9, 0, "identity-linked"),
         hop=hop,
     )
 
@@ -35,14 +43,16 @@ def park(offset: int = 0, canonical: str | None = None) -> Park:
 
 
 def released(resolution: Resolution) -> list[tuple[str, str]]:
-    return [(event.event["eventId"], event.canonical_call_id) for event in resolution.released]
+    call_id = resolution.state.canonical_call_id or "nobody's"
+    records = [EventRecord.from_dict(json.loads(one.resolved(call_id))) for one in resolution.released]
+    return [(record.event["eventId"], record.canonical_call_id) for record in records]
 
 
 def test_events_park_until_a_link_releases_them_in_their_order() -> None:
-    state = AliasState(alias=ALIAS)
+    state = Alias(alias=ALIAS)
     for offset in (3, 1, 2):
         state = fold_park(state, park(offset), now=5).state
-    assert [event.event["eventId"] for event in state.parked] == ["e3", "e1", "e2"]
+    assert [json.loads(bytes(one.event))["eventId"] for one in state.parked] == ["e3", "e1", "e2"]
     assert state.since == 5
     bound = fold_link(state, link("call-1"))
     assert released(bound) == [("e3", "call-1"), ("e1", "call-1"), ("e2", "call-1")]
@@ -51,19 +61,19 @@ def test_events_park_until_a_link_releases_them_in_their_order() -> None:
 
 
 def test_a_redelivered_event_is_parked_once() -> None:
-    once = fold_park(AliasState(alias=ALIAS), park(1), now=5).state
+    once = fold_park(Alias(alias=ALIAS), park(1), now=5).state
     assert fold_park(once, park(1), now=6).state == once
 
 
 def test_a_claim_links_the_alias_and_passes_itself_on() -> None:
-    waiting = fold_park(AliasState(alias=ALIAS), park(1), now=5).state
+    waiting = fold_park(Alias(alias=ALIAS), park(1), now=5).state
     claimed = fold_park(waiting, park(2, canonical="call-1"), now=6)
     assert released(claimed) == [("e1", "call-1"), ("e2", "call-1")]
     assert claimed.state.canonical_call_id == "call-1"
 
 
 def test_an_alias_of_one_call_is_not_given_to_another() -> None:
-    bound = fold_link(AliasState(alias=ALIAS), link("call-1")).state
+    bound = fold_link(Alias(alias=ALIAS), link("call-1")).state
     by_event = fold_park(bound, park(2, canonical="call-2"), now=6)
     assert by_event.state == bound
     assert released(by_event) == []
@@ -77,7 +87,7 @@ def test_an_alias_of_one_call_is_not_given_to_another() -> None:
 
 
 def test_a_linked_alias_tells_its_neighbours_once() -> None:
-    state = fold_link(AliasState(alias=ALIAS), link(other="vapiCallId:v")).state
+    state = fold_link(Alias(alias=ALIAS), link(other="vapiCallId:v")).state
     state = fold_link(state, link(other="vapiCallId:v")).state
     assert state.edges == ("vapiCallId:v",)
     bound = fold_link(state, link("call-1"))
@@ -88,18 +98,43 @@ def test_a_linked_alias_tells_its_neighbours_once() -> None:
 
 
 def test_hops_end() -> None:
-    state = AliasState(alias=ALIAS, edges=("x:y",))
+    state = Alias(alias=ALIAS, edges=("x:y",))
     assert fold_link(state, link("call-1", hop=identity.MAX_HOPS)).hops == ()
     assert len(fold_link(state, link("call-1", hop=identity.MAX_HOPS - 1)).hops) == 1
 
 
 def test_an_alias_is_no_neighbour_of_itself() -> None:
-    state = AliasState(alias=ALIAS)
+    state = Alias(alias=ALIAS)
     assert fold_link(state, link(other=ALIAS)).state == state
 
 
 def test_the_same_hop_has_the_same_receipt() -> None:
-    state = AliasState(alias=ALIAS, edges=("x:y", "x:z"))
+    state = Alias(alias=ALIAS, edges=("x:y", "x:z"))
     first, again = fold_link(state, link("call-1")).hops, fold_link(state, link("call-1")).hops
     assert [hop_id(hop) for hop in first] == [hop_id(hop) for hop in again]
     assert len({hop_id(hop) for hop in first}) == 2
+
+
+def test_an_event_goes_on_as_the_very_record_that_the_join_reads() -> None:
+    plain = event(7, note='ä \U0001f600 "quoted" \n')
+    traced = plain.model_copy(update={"traceparent": "00-" + "ab" * 16 + "-" + "cd" * 8 + "-01"})
+    for one in (plain, traced):
+        assert PassingEvent.of(one).resolved("call-1") == one.resolved("call-1").to_bytes()
+
+
+def test_what_was_sent_before_a_crash_is_sent_again_where_receipts_may_be_missing() -> None:
+    unlinked = Alias(alias=ALIAS, edges=("x:y", "x:z"))
+    bound = fold_link(unlinked, link("call-1"))
+    assert hops_again(bound.state, link("call-1")) == bound.hops
+    by_claim = fold_park(unlinked, park(2, canonical="call-1"), now=6)
+    assert hops_again(by_claim.state, park(2, canonical="call-1")) == by_claim.hops
+    assert [one.alias for one in hops_again(bound.state, link(other="x:y"))] == ["x:y"]
+    nothing = [link("call-2"), link(other=ALIAS), park(1), park(1, canonical="call-2")]
+    assert [hops_again(bound.state, record) for record in nothing] == [()] * 4
+    assert hops_again(unlinked, link(other="x:y")) == ()
+
+
+def test_a_claim_that_does_not_say_whose_it_is_is_refused() -> None:
+    anonymous = event().model_copy(update={"event": {"eventId": "e"}})
+    with pytest.raises(RecordError, match="source"):
+        fold_park(Alias(alias=ALIAS), Park(alias=ALIAS, canonical_call_id="c", event=PassingEvent.of(anonymous)), now=1)
