@@ -13,7 +13,7 @@ from typing import Any, ClassVar, Protocol
 import faust
 
 from stream_app.pipeline.ports import Incoming
-from stream_app.runtime import codec, faust_app
+from stream_app.runtime import codec, faust_app, stores
 from stream_app.runtime.client import Publisher, partitions_of
 from stream_app.runtime.durable import Durable, Unfenced
 from stream_app.runtime.ownership import Owned
@@ -113,6 +113,8 @@ class Host:
     def fail(self, where: str, error: BaseException) -> None:
         """End the process at once: what is not acknowledged comes again, in a fresh one."""
         log.error("stage %s cannot go on (%s)", self.binding.stage, where, exc_info=error)
+        if stores.distrust(self.app, error):
+            log.error("a local store is damaged: the next start removes the stores here and replays them")
         logging.shutdown()
         os._exit(EXIT_FAILED)
 
@@ -146,6 +148,7 @@ class Host:
         """Connect the producer and start what the binding needs; before the Faust app starts."""
         await self.publisher.__aenter__()
         if self._table is not None:
+            stores.discard_unreadable(self._table)
             changelog = self._table.changelog_topic_name
             self._names[changelog.removeprefix(self.settings.topic_prefix)] = changelog
             short = {full: topic for topic, full in self._names.items()}
@@ -211,7 +214,8 @@ class Host:
         self._owned = taking
 
         def stale() -> bool:
-            return self._owned is not taking or self.app.consumer_generation_id != generation
+            given_up = self._given_up == generation  # Also by a revocation that came before `_owned` was set.
+            return given_up or self._owned is not taking or self.app.consumer_generation_id != generation
 
         try:
             await taking.take(owned, self.binding.local_rows)

@@ -33,6 +33,7 @@ DELETE_RETENTION_MS = 24 * 3600 * 1000
 """How long a compacted changelog keeps tombstones (the broker's default, and set on our changelogs)."""
 MAX_STORE_AGE_MS = DELETE_RETENTION_MS // 2
 """A store written longer ago may hold rows whose tombstones are gone: it would bring the dead back."""
+CANCEL_S = 5.0
 
 
 class Owned:
@@ -47,9 +48,15 @@ class Owned:
         self._changelog: str = table.changelog_topic_name
         self.fenced: dict[int, Fenced] = {}
         self.tables: dict[int, TablePartition] = {}
+        self._taking: asyncio.Task[None] | None = None
 
     async def take(self, partitions: list[int], derive: LocalRows) -> None:
-        """Become the owner. Raises KafkaUnavailable, ReplayStalled, and what the store raises."""
+        """Become the owner. Raises KafkaUnavailable, ReplayStalled, what the store raises; and, when the partitions are
+        let go of meanwhile, CancelledError."""
+        self._taking = asyncio.create_task(self._take(partitions, derive), name=f"take over {self._group}")
+        await self._taking
+
+    async def _take(self, partitions: list[int], derive: LocalRows) -> None:
         began = time.monotonic()
         # 1. Fence.
         short = self._changelog.removeprefix(self._settings.topic_prefix)
@@ -74,7 +81,11 @@ class Owned:
         )  # fmt: skip
 
     async def let_go(self) -> None:
-        """Stop the producers and drop the stores; what is under way fails."""
+        """Stop the producers and drop the stores; a take-over that is under way is cancelled, and leaves nothing."""
+        taking, self._taking = self._taking, None
+        if taking is not None and not taking.done():
+            taking.cancel()
+            await asyncio.wait({taking}, timeout=CANCEL_S)
         fenced, self.fenced = self.fenced, {}
         for stopped in await asyncio.gather(*(one.stop() for one in fenced.values()), return_exceptions=True):
             if isinstance(stopped, BaseException):

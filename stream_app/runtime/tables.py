@@ -45,12 +45,22 @@ class TablePartition:
     def scan(self, first: bytes, last: bytes) -> list[tuple[bytes, bytes]]:
         """Rows whose key lies from `first` (included) to `last` (left out), in the order of their bytes."""
         found: list[tuple[bytes, bytes]] = []
-        for key, row in self._store.items(from_key=first):
-            if key >= last:
-                break
-            if key not in _OWN:
-                found.append((key, row))
+        at = first
+        for at, row in self._store.items(from_key=first):
+            if at >= last:
+                return found
+            if at not in _OWN:
+                found.append((at, row))
+        self._check_ended(at)
         return found
+
+    def _check_ended(self, at: bytes) -> None:
+        """RocksDB's iteration ends at a damaged block as it does at the last row: ask which it was, or raise."""
+        rest = self._store.iter()
+        rest.seek(at)
+        if rest.valid():
+            rest.next()
+        rest.status()
 
     def write(self, rows: Rows, local: Rows, offset: int | None) -> None:
         """One atomic write: rows, local rows, and the changelog offset of the last row."""
