@@ -1,0 +1,57 @@
+"""The only place for how much a run asks: calls, rate, workers, and how often each fault strikes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class Profile:
+    """One size of run. `calls_per_s` of about 7 events each; `minima`: what must really have happened."""
+
+    name: str
+    calls: int
+    calls_per_s: float
+    faults: dict[str, int]
+    workers: int = 2
+    drain_workers: int = 3
+    """Another number than before: partitions move once more."""
+    at_once: int = 2
+    drain_s: float = 150.0
+    minima: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def load_s(self) -> float:
+        """How long calls end, seconds."""
+        return self.calls / self.calls_per_s
+
+
+QUIET = Profile("quiet", 120, 8.0, {}, drain_s=120)
+"""No fault at all: shows that the ground truth is right."""
+SLICE = Profile(
+    "slice", 120, 8.0, {"kill": 1, "kill-at-step": 1, "freeze-at-step": 1, "store": 1}, at_once=3, drain_workers=1
+)
+"""For the usual test run: under 90 seconds."""
+STANDARD = Profile(
+    "standard", 1200, 8.0,
+    {
+        "kill": 4, "kill-at-step": 9, "freeze": 2, "freeze-at-step": 6, "rebalance": 4, "broker": 1, "store": 4,
+        "clock": 3, "disk-lost": 2, "disk-full": 2,
+    },
+    at_once=3,
+    minima={"kill": 10, "freeze": 6, "rebalance": 3},
+)  # fmt: skip
+"""`make chaos`: about five minutes."""
+LONG = Profile(
+    "long", 10_200, 9.0,
+    {
+        "kill": 25, "kill-at-step": 55, "freeze": 20, "freeze-at-step": 45, "rebalance": 22, "broker": 4, "store": 16,
+        "clock": 12, "disk-lost": 8, "disk-full": 6,
+    },
+    at_once=4,
+    drain_s=240.0,
+    minima={"kill": 60, "freeze": 60, "rebalance": 20},
+)  # fmt: skip
+"""`make chaos-long`."""
+
+PROFILES: tuple[Profile, ...] = (QUIET, SLICE, STANDARD, LONG)
