@@ -66,8 +66,8 @@ def contract_order() -> SealOrder:
     policy = default_policy()
     view = View(now=None, active=policy, policies={policy.sha256: policy})
     state = None
-    for offset, (position, event) in enumerate(contract_events()):
-        outcome = fold_event(state, record_of("call_2026_06_03_1842", position, event), offset, view)
+    for position, event in contract_events():
+        outcome = fold_event(state, record_of("call_2026_06_03_1842", position, event), view)
         state = outcome.state
         if outcome.orders:
             return outcome.orders[0]

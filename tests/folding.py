@@ -52,7 +52,7 @@ class Call:
                 digest=event_digest(event),
                 event=reduce_event(event),
             )
-            outcome = join.fold_event(self.state, record, self.offset, self.view())
+            outcome = join.fold_event(self.state, record, self.view())
             self.offset += 1
             self.dispositions.append(outcome.disposition)
             self._take(outcome)

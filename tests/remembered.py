@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from stream_app.core.call_rows import write_call
 from stream_app.core.calls import CallState
 from stream_app.core.clock import PartitionClock
 from stream_app.core.dead_letters import DeadLetterReason
@@ -33,7 +34,7 @@ def accepted(item: Item) -> AcceptedEvent:
 def call_row(line: Deployment, state: CallState, partition: int = 0) -> Outgoing:
     """A call in the join's changelog."""
     topic = line.changelog("join", "join")
-    return Outgoing(topic, b"call:" + state.call_id.encode(), state.to_bytes(), partition=partition)
+    return Outgoing(topic, b"call:" + state.call_id.encode(), write_call(state, None, None), partition=partition)
 
 
 def forgotten_row(line: Deployment, call_id: str, partition: int = 0) -> Outgoing:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import random
 from collections import defaultdict, deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,7 +19,7 @@ from stream_app.core.policy import Policy
 from stream_app.pipeline.identity import IdentityPartition
 from stream_app.pipeline.input_clock import InputClock
 from stream_app.pipeline.intake import Intake
-from stream_app.pipeline.join import JoinPartition
+from stream_app.pipeline.join import JoinPartition, local_rows
 from stream_app.pipeline.ports import Effects, Incoming, Outgoing
 from stream_app.policy_file import default_policy
 from stream_app.topics import EVIDENCE, IDENTITY, INTAKE_TOPICS, TOPICS
@@ -29,7 +29,19 @@ START_MS = 1_780_511_951_000
 
 
 class MemoryRows(dict[bytes, bytes]):
-    """`pipeline.ports.State` over a dict."""
+    """`pipeline.ports.State` over a dict, with the changelog that a replay would read."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.changelog: list[tuple[bytes, bytes | None]] = []
+        self.local: set[bytes] = set()
+        """Keys that were written to the local store alone."""
+
+    def get_many(self, keys: Sequence[bytes]) -> list[bytes | None]:
+        return [self.get(key) for key in keys]
+
+    def scan(self, first: bytes, last: bytes) -> list[tuple[bytes, bytes]]:
+        return sorted((key, row) for key, row in self.items() if first <= key < last)
 
     def write(self, rows: Iterable[tuple[bytes, bytes | None]]) -> None:
         for key, value in rows:
@@ -38,6 +50,24 @@ class MemoryRows(dict[bytes, bytes]):
             else:
                 self[key] = value
 
+    def commit(self, effects: Iterable[Effects]) -> None:
+        """Write rows and local rows, as a lane does for a batch. A batch names each row once."""
+        batch = list(effects)
+        rows = [row for one in batch for row in (*one.rows, *one.later)]
+        assert len({key for key, _ in rows}) == len(rows), "a batch wrote a row twice"
+        self.changelog += rows
+        self.write(rows)
+        for one in batch:
+            self.write(one.local)
+            self.local |= {key for key, _ in one.local}
+
+    def replayed(self) -> MemoryRows:
+        """The rows as a worker without a local store gets them: every row there ever was, and what follows from it."""
+        rows = MemoryRows()
+        for key, value in self.changelog:
+            rows.commit([Effects(rows=((key, value),), local=() if value is None else local_rows(key, value))])
+        return rows
+
 
 @dataclass
 class Lane:
@@ -45,20 +75,30 @@ class Lane:
 
     handle: Callable[[Incoming], Effects]
     rows: MemoryRows
+    fold: Callable[[Sequence[Incoming]], list[Effects]] | None = None
+    """Takes several records at a time; None: the stage knows single ones only."""
     read: int = 0
     undone: deque[tuple[Effects, set[str], list[bool]]] = field(default_factory=deque)
 
 
 class Simulator:
-    """Publish events, let time pass, look at what came out. The same seed gives the same run."""
+    """Publish events, let time pass, look at what came out. The same seed gives the same run.
 
-    def __init__(self, *, policy: Policy | None = None, partitions: int = 2, seed: int = 0) -> None:
+    The join gets its records in batches of 1 to `batch` records, cut by a generator of their own.
+    """
+
+    def __init__(
+        self, *, policy: Policy | None = None, partitions: int = 2, seed: int = 0, batch: int = 5, cuts: int = 0
+    ) -> None:
         self.policy = policy or default_policy()
         self.partitions = partitions
         self.now = START_MS
         self.random = random.Random(seed)
+        self.cuts = random.Random(f"{seed}/{cuts}")
+        self.batch = batch
         self.log: dict[str, list[list[Incoming]]] = {topic.name: [[] for _ in range(partitions)] for topic in TOPICS}
         self.lanes: dict[tuple[str, int], Lane] = {}
+        self.joins: dict[int, JoinPartition] = {}
         intake = Intake(max_event_bytes=1 << 20)
         for topic in INTAKE_TOPICS:
             for partition in range(partitions):
@@ -76,17 +116,20 @@ class Simulator:
         self.lanes[IDENTITY.name, partition] = Lane(stage.handle, rows)
 
     def _open_join(self, partition: int, rows: MemoryRows) -> None:
-        stage = JoinPartition(partition, rows, self.policy)
-        stage.recover(list(rows.items()))
-        self.lanes[EVIDENCE.name, partition] = Lane(stage.handle, rows)
+        stage = self.joins[partition] = JoinPartition(partition, rows, self.policy)
+        stage.recover()
+        self.lanes[EVIDENCE.name, partition] = Lane(stage.handle, rows, stage.fold)
 
-    def restart(self, *, rewind: int = 0) -> None:
-        """Every stage starts anew from its rows; the last `rewind` records of each partition are delivered again."""
+    def restart(self, *, rewind: int = 0, wiped: bool = False) -> None:
+        """Every stage starts anew from its rows; the last `rewind` records of each partition are delivered again.
+
+        `wiped`: the join's local store is lost, its rows are replayed from the changelog.
+        """
         for (topic, partition), lane in list(self.lanes.items()):
             if topic == IDENTITY.name:
                 self._open_identity(partition, lane.rows)
             elif topic == EVIDENCE.name:
-                self._open_join(partition, lane.rows)
+                self._open_join(partition, lane.rows.replayed() if wiped else lane.rows)
             self.lanes[topic, partition].read = max(0, lane.read - len(lane.undone) - rewind)
             self.lanes[topic, partition].undone = deque()
 
@@ -106,7 +149,7 @@ class Simulator:
         return record
 
     def pump(self) -> None:
-        """Deliver until nothing is left, one record at a time, partitions in seeded random order."""
+        """Deliver until nothing is left, partitions in seeded random order."""
         while True:
             open_lanes = [key for key, lane in self.lanes.items() if lane.read < len(self.log[key[0]][key[1]])]
             if not open_lanes:
@@ -115,12 +158,18 @@ class Simulator:
 
     def _deliver(self, key: tuple[str, int]) -> None:
         lane = self.lanes[key]
-        record = self.log[key[0]][key[1]][lane.read]
-        lane.read += 1
-        effects = lane.handle(record)
+        count = self.cuts.randint(1, self.batch) if lane.fold else 1
+        records = self.log[key[0]][key[1]][lane.read : lane.read + count]
+        lane.read += len(records)
+        folded = lane.fold(records) if lane.fold else [lane.handle(record) for record in records]
+        assert len(folded) == len(records)
+        lane.rows.commit(folded)
+        for effects in folded:
+            self._done(lane, effects)
+
+    def _done(self, lane: Lane, effects: Effects) -> None:
         for send in effects.sends:
             self._append(send)
-        lane.rows.write(effects.rows)
         lane.undone.append((effects, set(effects.expects), [False]))
         for entry, waiting, followed in lane.undone:
             waiting.difference_update(effects.receipts)

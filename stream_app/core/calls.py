@@ -15,8 +15,6 @@ class CallState(Model):
     """Everything the join knows of one call; small, because items are reduced events and references."""
 
     call_id: Identifier
-    folded: int = -1
-    """Offset on `evidence` of the last record folded in: a re-delivered record at or below it is skipped."""
     items: tuple[Item, ...] = ()
     duplicates: tuple[Position, ...] = ()
     duplicate_count: int = 0

@@ -28,15 +28,13 @@ from stream_app.core.orders import Conflict
 from stream_app.core.standing import View
 
 
-def fold_event(state: CallState | None, record: EventRecord, offset: int, view: View) -> Outcome:
-    """Fold one accepted event; `offset` is its own on `evidence`: at or below `state.folded` it is a repeat."""
+def fold_event(state: CallState | None, record: EventRecord, view: View) -> Outcome:
+    """Fold one accepted event; one whose source position the call knows is a repeat, and changes nothing."""
     if state is None:
         state = CallState(call_id=record.canonical_call_id)
-    if offset <= state.folded or state.knows(record.position):
-        state = state.model_copy(update={"folded": max(offset, state.folded)})
+    if state.knows(record.position):
         return Outcome(state, disposition="repeat", due=judgement.next_due(state, view))
     state, disposition = _admit(state, record, view)
-    state = state.model_copy(update={"folded": offset})
     if disposition == "duplicate":
         return Outcome(state, disposition=disposition, due=judgement.next_due(state, view))
     if state.version and state.changed_at is None:

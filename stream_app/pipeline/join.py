@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from typing import Literal
 
 from pydantic import TypeAdapter, ValidationError
 
-from stream_app.core import join
+from stream_app.core import due_index, join
+from stream_app.core.call_rows import due_of, open_since_of, read_call, write_call
 from stream_app.core.calls import CallState
 from stream_app.core.clock import PartitionClock, advance
-from stream_app.core.deadlines import DeadlineWheel
+from stream_app.core.due_index import CALL_PREFIX
+from stream_app.core.due_index import local_rows
 from stream_app.core.evidence import ClockRecord, EventRecord, EvidenceRecord, PolicyActivated
 from stream_app.core.judgement import Outcome
+from stream_app.core.open_calls import OpenCalls
+from stream_app.core.orders import SealOrder
 from stream_app.core.policy import Policy
 from stream_app.core.standing import View
 from stream_app.core.wire import WireError, read_json, write_json
@@ -19,17 +25,37 @@ from stream_app.pipeline import outputs
 from stream_app.pipeline.ports import Effects, Incoming, Outgoing, State
 from stream_app.topics import SEAL_ORDERS
 
+__all__ = ["Ended", "JoinPartition", "Observer", "local_rows"]
+
 _ADAPTER: TypeAdapter[EvidenceRecord] = TypeAdapter(EvidenceRecord)
-_CALL = b"call:"
 _POLICY = b"policy:"
 _CLOCK = b"clock"
 _ACTIVE = b"active"
+_OPEN = b"open"
+_NOTHING = Effects()
 
-Observer = Callable[[Outcome, EventRecord | None], None]
+Row = tuple[bytes, bytes | None]
+Ended = Literal["used", "duplicate", "conflict"]
+Observer = Callable[[Mapping[tuple[str, Ended], int], Sequence[SealOrder]], None]
+"""Told of each batch: how many events of a type ended how; the orders that the passing of time made."""
+
+
+class _Call:
+    """A call while a batch is folded: its state, and what its row says so far."""
+
+    __slots__ = ("changed_by", "due", "open_since", "state", "stored_due")
+
+    def __init__(self, row: bytes | None) -> None:
+        self.state: CallState | None = None if row is None else read_call(row)
+        self.due: int | None = None if row is None else due_of(row)
+        self.open_since: int | None = None if row is None else open_since_of(row)
+        self.stored_due = self.due
+        self.changed_by = -1
+        """Index in the batch of the last record that changed it; -1: none did."""
 
 
 class JoinPartition:
-    """One partition of `evidence`: its calls' rows, its clock, its policies, its wheel of deadlines."""
+    """One partition of `evidence`: its clock, its policies, and its calls' rows, of which it keeps none in memory."""
 
     def __init__(self, partition: int, rows: State, default_policy: Policy, observe: Observer | None = None) -> None:
         self._rows = rows
@@ -38,30 +64,27 @@ class JoinPartition:
         self._clock = PartitionClock()
         self._policies: dict[str, Policy] = {default_policy.sha256: default_policy}
         self._active = default_policy
-        self._wheel = DeadlineWheel()
-        self._open: dict[str, int] = {}
-        """Calls that wait for evidence -> their end, ms."""
+        self._scanned = 0
+        """The index holds no call that is due before this time, ms."""
+        self._stale: list[bytes] = []
+        """Entries of the index that no row says any more, to be deleted with the next rows."""
+        self._open = OpenCalls()
         self._observe = observe
 
-    def recover(self, rows: list[tuple[bytes, bytes]]) -> None:
-        """Rebuild clock, policies and wheel from the partition's rows."""
-        calls = []
-        active = None
-        for key, row in rows:
-            if key.startswith(_CALL):
-                calls.append(row)
-            elif key == _CLOCK + self._suffix:
-                self._clock = PartitionClock.from_dict(read_json(row))
-            elif key == _ACTIVE + self._suffix:
-                active = row.decode()
-            elif key.startswith(_POLICY):
-                policy = Policy.from_dict(read_json(row))
-                self._policies[policy.sha256] = policy
+    def recover(self) -> None:
+        """Read clock, counts and policies from the partition's rows; of calls nothing is read."""
+        clock = self._rows.get(_CLOCK + self._suffix)
+        if clock is not None:
+            self._clock = PartitionClock.from_dict(read_json(clock))
+        counts = self._rows.get(_OPEN + self._suffix)
+        if counts is not None:
+            self._open = OpenCalls.from_bytes(counts)
+        for _, row in self._rows.scan(_POLICY, _POLICY[:-1] + b";"):
+            policy = Policy.from_dict(read_json(row))
+            self._policies[policy.sha256] = policy
+        active = self._rows.get(_ACTIVE + self._suffix)
         if active is not None:
-            self._active = self._policies[active]
-        for row in calls:
-            # Due at once: the first clock record looks at each call and arms its real timer.
-            self._wheel.arm(CallState.from_dict(read_json(row)).call_id, 0)
+            self._active = self._policies[active.decode()]
 
     @property
     def now(self) -> int | None:
@@ -69,86 +92,179 @@ class JoinPartition:
         return self._clock.now
 
     def open_calls(self) -> tuple[int, int | None]:
-        """How many calls wait for evidence before their deadline, and the end of the oldest, ms."""
-        return len(self._open), min(self._open.values(), default=None)
+        """How many calls wait for evidence before their deadline, and since when the oldest does, ms (to 10 s)."""
+        return len(self._open), self._open.oldest()
 
     def handle(self, incoming: Incoming) -> Effects:
         """Fold one record of the `evidence` topic."""
-        try:
-            record = _ADAPTER.validate_python(read_json(incoming.value or b""))
-        except (WireError, ValidationError):
-            return Effects(sends=(outputs.dead_letter(incoming, "join", "invalid_internal", "not an evidence record"),))
-        match record:
-            case EventRecord():
-                outcome = join.fold_event(self._load(record.canonical_call_id), record, incoming.offset, self._view())
-                if self._observe:
-                    self._observe(outcome, record)
-                return self._effects(record.canonical_call_id, outcome)
-            case ClockRecord():
-                return self._tick(record)
-            case PolicyActivated():
-                return self._activate(record, incoming)
+        return self.fold((incoming,))[0]
 
-    def _tick(self, record: ClockRecord) -> Effects:
-        before = self._clock
-        self._clock = advance(before, record, self._active.timing.max_hold)
-        if self._clock == before:
-            return Effects()
-        effects = []
-        if self._clock.now is not None and self._clock.now != before.now:
-            view = self._view()
-            for call_id in self._wheel.due(self._clock.now):
-                state = self._load(call_id)
-                if state is None:
-                    self._wheel.arm(call_id, None)
-                    continue
-                outcome = join.pass_time(state, view)
-                if self._observe:
-                    self._observe(outcome, None)
-                effects.append(self._effects(call_id, outcome, before=state))
-        clock_row = (_CLOCK + self._suffix, self._clock.to_bytes())
-        return _merge([*effects, Effects(rows=(clock_row,))])
+    def fold(self, batch: Sequence[Incoming]) -> list[Effects]:
+        """Fold records of the `evidence` topic, in their order: one Effects each.
 
-    def _activate(self, record: PolicyActivated, incoming: Incoming) -> Effects:
-        try:
-            policy = Policy.from_dict(record.policy)
-        except ValidationError:
-            return Effects(sends=(outputs.dead_letter(incoming, "join", "invalid_internal", "not an evidence record"),))
-        self._policies[policy.sha256] = policy
-        self._active = policy
-        return Effects(
-            rows=(
-                (_POLICY + policy.sha256.encode() + self._suffix, write_json(policy.to_dict())),
-                (_ACTIVE + self._suffix, policy.sha256.encode()),
-            )
-        )
+        How records are cut into batches decides nothing but which of them carries a row: a row that several records
+        touch goes with the last of them.
+        """
+        return _Batch(self, batch).fold()
 
     def _view(self) -> View:
         return View(now=self._clock.now, active=self._active, policies=self._policies, unread=self._clock.unread)
 
-    def _load(self, call_id: str) -> CallState | None:
-        row = self._rows.get(_CALL + call_id.encode())
-        return None if row is None else CallState.from_dict(read_json(row))
 
-    def _effects(self, call_id: str, outcome: Outcome, before: CallState | None = None) -> Effects:
-        key = call_id.encode()
-        self._wheel.arm(call_id, outcome.due)
-        if outcome.disposition not in ("duplicate", "repeat"):  # Those judge nothing, so they say nothing new.
-            if outcome.open_since is None:
-                self._open.pop(call_id, None)
-            else:
-                self._open[call_id] = outcome.open_since
-        sends = [Outgoing(SEAL_ORDERS.name, key, order.to_bytes()) for order in outcome.orders]
-        sends += [outputs.alert(alert, "join", call_id) for alert in outcome.alerts]
-        if outcome.state is None:
-            return Effects(tuple(sends), ((_CALL + key, None),))
-        if before is not None and outcome.state == before:
-            return Effects(tuple(sends))
-        return Effects(tuple(sends), ((_CALL + key, outcome.state.to_bytes()),))
+class _Batch:
+    """One batch while it is folded."""
+
+    def __init__(self, stage: JoinPartition, batch: Sequence[Incoming]) -> None:
+        self._stage = stage
+        self._batch = batch
+        self._calls: dict[bytes, _Call] = {}
+        self._sends: list[list[Outgoing]] = [[] for _ in batch]
+        self._stage_rows: dict[bytes, tuple[int, bytes]] = {}
+        self._opened_by = -1
+        self._clocked_by = -1
+        self._view = stage._view()
+        self._counts: Counter[tuple[str, Ended]] = Counter()
+        self._fired: list[SealOrder] = []
+
+    def fold(self) -> list[Effects]:
+        """The effects, one for each record."""
+        records = [_read(incoming) for incoming in self._batch]
+        self._load([r.canonical_call_id.encode() for r in records if isinstance(r, EventRecord)])
+        for index, record in enumerate(records):
+            match record:
+                case EventRecord():
+                    self._event(index, record)
+                case ClockRecord():
+                    self._tick(index, record)
+                case PolicyActivated():
+                    self._activate(index, record)
+                case None:
+                    self._refuse(index)
+        effects = self._effects()
+        if self._stage._observe and (self._counts or self._fired):
+            self._stage._observe(self._counts, self._fired)
+        return effects
+
+    def _load(self, call_ids: Sequence[bytes]) -> None:
+        wanted = [call_id for call_id in dict.fromkeys(call_ids) if call_id not in self._calls]
+        rows = self._stage._rows.get_many([CALL_PREFIX + call_id for call_id in wanted])
+        for call_id, row in zip(wanted, rows, strict=True):
+            self._calls[call_id] = _Call(row)
+
+    def _refuse(self, index: int) -> None:
+        letter = outputs.dead_letter(self._batch[index], "join", "invalid_internal", "not an evidence record")
+        self._sends[index].append(letter)
+
+    def _event(self, index: int, record: EventRecord) -> None:
+        call = self._calls[record.canonical_call_id.encode()]
+        outcome = join.fold_event(call.state, record, self._view)
+        if outcome.disposition is not None and outcome.disposition != "repeat":
+            self._counts[record.event["type"], outcome.disposition] += 1
+        self._take(index, call, outcome)
+
+    def _tick(self, index: int, record: ClockRecord) -> None:
+        stage = self._stage
+        before = stage._clock
+        stage._clock = advance(before, record, stage._active.timing.max_hold)
+        if stage._clock == before:
+            return
+        self._clocked_by = index
+        self._view = stage._view()
+        now = stage._clock.now
+        if now is None or now == before.now:
+            return
+        for call_id in self._due(now):
+            call = self._calls[call_id]
+            assert call.state is not None
+            outcome = join.pass_time(call.state, self._view)
+            self._fired += outcome.orders
+            self._take(index, call, outcome)
+
+    def _due(self, now: int) -> list[bytes]:
+        """Calls whose time has come, earliest first, equal times by call ID: the same in every run."""
+        indexed = [
+            due_index.read_key(key) for key, _ in self._stage._rows.scan(*due_index.bounds(self._stage._scanned, now))
+        ]
+        self._load([call_id for _, call_id in indexed])
+        for due, call_id in indexed:
+            call = self._calls[call_id]
+            if call.due != due and call.stored_due != due:
+                self._stage._stale.append(due_index.entry_key(due, call_id))
+        self._stage._scanned = now + 1
+        ripe = [
+            (call.due, call_id) for call_id, call in self._calls.items() if call.due is not None and call.due <= now
+        ]
+        return [call_id for _, call_id in sorted(ripe)]
+
+    def _activate(self, index: int, record: PolicyActivated) -> None:
+        try:
+            policy = Policy.from_dict(record.policy)
+        except ValidationError:
+            self._refuse(index)
+            return
+        stage = self._stage
+        stage._policies[policy.sha256] = policy
+        stage._active = policy
+        self._view = stage._view()
+        key = _POLICY + policy.sha256.encode() + stage._suffix
+        self._stage_rows[key] = (index, write_json(policy.to_dict()))
+        self._stage_rows[_ACTIVE + stage._suffix] = (index, policy.sha256.encode())
+
+    def _take(self, index: int, call: _Call, outcome: Outcome) -> None:
+        key = None
+        for order in outcome.orders:
+            key = order.canonical_call_id.encode()
+            self._sends[index].append(Outgoing(SEAL_ORDERS.name, key, order.to_bytes()))
+        for alert in outcome.alerts:
+            assert alert.canonical_call_id is not None
+            self._sends[index].append(outputs.alert(alert, "join", alert.canonical_call_id))
+        if outcome.disposition == "repeat":
+            return
+        if outcome.disposition != "duplicate":  # Those judge nothing, so they say nothing new.
+            if self._stage._open.move(call.open_since, outcome.open_since):
+                self._opened_by = index
+            if (outcome.due, outcome.open_since) != (call.due, call.open_since):
+                call.due, call.open_since, call.changed_by = outcome.due, outcome.open_since, index
+        if outcome.state != call.state:
+            call.state, call.changed_by = outcome.state, index
+
+    def _effects(self) -> list[Effects]:
+        """Every row once, with the last record that changed it."""
+        rows: dict[int, list[Row]] = {}
+        local: dict[int, list[Row]] = {}
+        for call_id, call in self._calls.items():
+            index = call.changed_by
+            if index < 0:
+                continue
+            row = None if call.state is None else write_call(call.state, call.due, call.open_since)
+            rows.setdefault(index, []).append((CALL_PREFIX + call_id, row))
+            due = None if call.state is None else call.due
+            if due != call.stored_due:
+                if call.stored_due is not None:
+                    local.setdefault(index, []).append((due_index.entry_key(call.stored_due, call_id), None))
+                if due is not None:
+                    local.setdefault(index, []).append(due_index.entry(due, call_id))
+        for key, (index, value) in self._stage_rows.items():
+            rows.setdefault(index, []).append((key, value))
+        if self._opened_by >= 0:
+            row = self._stage._open.to_bytes()
+            rows.setdefault(self._opened_by, []).append((_OPEN + self._stage._suffix, row))
+        later: dict[int, tuple[Row, ...]] = {}
+        if self._clocked_by >= 0:
+            later[self._clocked_by] = ((_CLOCK + self._stage._suffix, self._stage._clock.to_bytes()),)
+        if rows and self._stage._stale:  # Tidying up is worth no commit of its own.
+            local.setdefault(next(iter(rows)), []).extend((key, None) for key in self._stage._stale)
+            self._stage._stale = []
+        return [
+            Effects(tuple(sends), tuple(rows.get(index, ())), tuple(local.get(index, ())), later.get(index, ()))
+            if sends or index in rows or index in later
+            else _NOTHING
+            for index, sends in enumerate(self._sends)
+        ]
 
 
-def _merge(effects: list[Effects]) -> Effects:
-    return Effects(
-        sends=tuple(send for effect in effects for send in effect.sends),
-        rows=tuple(row for effect in effects for row in effect.rows),
-    )
+def _read(incoming: Incoming) -> EvidenceRecord | None:
+    try:
+        return _ADAPTER.validate_python(read_json(incoming.value or b""))
+    except (WireError, ValidationError):
+        return None

@@ -13,7 +13,7 @@ from stream_app.core.packet import ProducedBy
 from stream_app.core.policy import Policy
 from stream_app.pipeline.identity import IdentityPartition
 from stream_app.pipeline.intake import Intake
-from stream_app.pipeline.join import JoinPartition
+from stream_app.pipeline.join import JoinPartition, local_rows
 from stream_app.pipeline.ports import Effects, Incoming, ObjectStore
 from stream_app.pipeline.seal import Sealer, due_at
 from stream_app.runtime import instruments
@@ -113,7 +113,9 @@ class IdentityBinding(Binding):
         handle = instruments.instrumented(
             "identity", self._telemetry, self._telemetry.spans.identity_resolve, stage.handle
         )
-        return Lane(f"{topic}/{partition}", _by_record(handle, staged), durable, host.fail, rows=rows, aside=host.unfenced)
+        return Lane(
+            f"{topic}/{partition}", _by_record(handle, staged), durable, host.fail, rows=rows, aside=host.unfenced
+        )
 
     def closed(self, topic: str, partition: int) -> None:
         """Its gauges are the next owner's."""
@@ -142,12 +144,21 @@ class JoinBinding(Binding):
         """A lane over the partition's calls."""
         assert rows is not None
         observe = instruments.join_observer(self._telemetry.recorder)
-        staged = _Staged(rows)
-        stage = JoinPartition(partition, staged, self._policy, observe)
-        stage.recover([one for one in rows.scan(b"", b"\xff") if not one[0].startswith(b"progress/")])
+        stage = JoinPartition(partition, rows, self._policy, observe)
+        stage.recover()
         self._partitions[partition] = stage
-        handle = instruments.instrumented("join", self._telemetry, self._telemetry.spans.join_fold, stage.handle)
-        return Lane(f"{topic}/{partition}", _by_record(handle, staged), durable, host.fail, rows=rows)
+
+        def fold(batch: Sequence[Incoming]) -> list[Effects]:
+            folded = iter(stage.fold(batch))
+            spans = self._telemetry.spans.join_fold
+            handle = instruments.instrumented("join", self._telemetry, spans, lambda _incoming: next(folded))
+            return [handle(incoming) for incoming in batch]
+
+        return Lane(f"{topic}/{partition}", fold, durable, host.fail, rows=rows)
+
+    def local_rows(self, key: bytes, row: bytes) -> tuple[tuple[bytes, bytes], ...]:
+        """The index of due times."""
+        return local_rows(key, row)
 
     def closed(self, topic: str, partition: int) -> None:
         """Its gauges are the next owner's."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from stream_app.core.call_rows import read_call
 from stream_app.core.calls import CallState
 from stream_app.core.clock import PartitionClock
 from stream_app.core.identity import AliasState
@@ -11,6 +12,7 @@ from stream_app.core.policy import Policy
 from stream_app.core.wire import read_json
 from stream_app.runtime.admin import changelog_name
 from stream_app.runtime.client import read_topic
+from stream_app.runtime.progress import PROGRESS
 from stream_app.settings import Settings
 
 
@@ -30,6 +32,8 @@ async def _latest(settings: Settings, stage: str, table: str) -> dict[tuple[int,
     rows: dict[tuple[int, bytes], bytes] = {}
     async for record in read_topic(settings, name):
         key = (record.partition, record.key or b"")
+        if key[1].startswith(PROGRESS):
+            continue  # How far a lane has come: the engine's own, no stage's.
         if record.value is None:
             rows.pop(key, None)
         else:
@@ -43,7 +47,7 @@ async def read_join(settings: Settings) -> JoinMemory:
     for (partition, key), row in (await _latest(settings, "join", "join")).items():
         name = key.decode()
         if name.startswith("call:"):
-            state = CallState.from_dict(read_json(row))
+            state = read_call(row)
             memory.calls[state.call_id] = state
             memory.partition_of[state.call_id] = partition
         elif name.startswith("clock/"):

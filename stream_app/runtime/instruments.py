@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import replace
 from typing import Literal
 
-from stream_app.core.evidence import EventRecord
-from stream_app.core.judgement import Outcome
+from msgspec.structs import replace
+
 from stream_app.core.orders import SealOrder
 from stream_app.core.packet import Packet
 from stream_app.core.wire import WireError, read_json
+from stream_app.pipeline.join import Ended, Observer
 from stream_app.pipeline.ports import Effects, Headers, Incoming, Outgoing
 from stream_app.settings import StageName
 from stream_app.telemetry import Recorder, Telemetry
@@ -101,16 +101,16 @@ def count(recorder: Recorder, stage: StageName, effects: Effects) -> None:
             recorder.seal_ordered(read_json(send.value or b"{}")["completedBy"])
 
 
-def join_observer(recorder: Recorder) -> Callable[[Outcome, EventRecord | None], None]:
+def join_observer(recorder: Recorder) -> Observer:
     """Counts how each event ended in the join, and how late deadlines fired against this machine's clock."""
 
-    def observe(outcome: Outcome, record: EventRecord | None) -> None:
-        if record is not None and outcome.disposition is not None and outcome.disposition != "repeat":
-            recorder.event(record.event["type"], outcome.disposition)
-        for order in outcome.orders:
+    def observe(ended: Mapping[tuple[str, Ended], int], fired: Sequence[SealOrder]) -> None:
+        for (event_type, disposition), count in ended.items():
+            recorder.event(event_type, disposition, count=count)
+        for order in fired:
             # A later version waits for its settling, and is dated by its evidence: nothing in it was due.
             first = order.supersedes is None
-            if record is None and first and order.completed_by in ("deadline", "reason_deadline", "orphan_deadline"):
+            if first and order.completed_by in ("deadline", "reason_deadline", "orphan_deadline"):
                 recorder.deadline_fired(overshoot_s=max(0.0, time.time() - order.decided_at / 1000))
 
     return observe

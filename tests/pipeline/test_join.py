@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-import json
 import random
 from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
-from stream_app.core.calls import CallState
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from stream_app.core.call_rows import read_call
 from stream_app.core.evidence import PolicyActivated
 from stream_app.core.identity import AliasState
-from stream_app.pipeline.join import JoinPartition
-from stream_app.pipeline.ports import Outgoing
+from stream_app.core.orders import SealOrder
+from stream_app.core.wire import read_json
+from stream_app.pipeline.join import Ended, JoinPartition, Observer
+from stream_app.pipeline.ports import Effects, Outgoing
 from stream_app.policy_file import default_policy
 from tests import stories
 from tests.bad_input import BAD_INPUT
@@ -26,11 +33,11 @@ def line(seed: int = 0) -> Simulator:
     return simulator
 
 
-def many_calls(simulator: Simulator, count: int) -> None:
+def many_calls(simulator: Simulator, count: int, first: int = 0) -> None:
     """Calls of every fate: complete, short of a piece, without a reason, with repeats."""
     draw = random.Random(simulator.random.random())
     documents: list[dict[str, Any]] = []
-    for number in range(count):
+    for number in range(first, first + count):
         call = f"call-{number}"
         names: dict[str, Any] = {"call": call}
         if number % 3 == 0:
@@ -66,7 +73,7 @@ def test_the_same_log_gives_the_same_orders_to_the_byte() -> None:
         replayed = []
         for record in simulator.log["evidence"][partition]:
             effects = again.handle(record)
-            rows.write(effects.rows)
+            rows.commit([effects])
             replayed += [send.value for send in effects.sends if send.topic == "seal-orders"]
         keys = {record.key for record in simulator.log["evidence"][partition] if record.key}
         first_run = [r.value for p in range(3) for r in simulator.log["seal-orders"][p] if r.key in keys]
@@ -86,6 +93,200 @@ def test_restarts_with_redelivery_lose_nothing_and_never_lower_a_version() -> No
     wanted = {call: (order["version"], len(order["items"])) for call, order in undisturbed.last_orders().items()}
     seen = {call: (order["version"], len(order["items"])) for call, order in disturbed.last_orders().items()}
     assert seen == wanted
+
+
+def sent(simulator: Simulator) -> dict[str, list[list[tuple[bytes | None, bytes | None, object]]]]:
+    """All that the join sent, partition by partition, to the byte."""
+    return {
+        topic: [[(one.key, one.value, one.headers) for one in records] for records in simulator.log[topic]]
+        for topic in ("seal-orders", "join-alerts", "dead-letters")
+    }
+
+
+def refold(simulator: Simulator, partition: int, cut: Callable[[], int], observe: Observer | None = None) -> Refolded:
+    """The partition's records of the log, folded anew in batches of `cut()`."""
+    rows = MemoryRows()
+    stage = JoinPartition(partition, rows, simulator.policy, observe)
+    records = simulator.log["evidence"][partition]
+    sends: list[Outgoing] = []
+    gauges = []
+    at = 0
+    while at < len(records):
+        batch = records[at : at + cut()]
+        at += len(batch)
+        effects = stage.fold(batch)
+        assert len(effects) == len(batch)
+        rows.commit(effects)
+        sends += [send for one in effects for send in one.sends]
+        gauges.append(stage.open_calls())
+    return Refolded(rows, sends, stage, gauges)
+
+
+@dataclass
+class Refolded:
+    """What came of folding a log."""
+
+    rows: MemoryRows
+    sends: list[Outgoing]
+    stage: JoinPartition
+    gauges: list[tuple[int, int | None]]
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(0, 2**32), st.integers(1, 40))
+def test_however_the_log_is_cut_into_batches_the_same_bytes_leave(seed: int, largest: int) -> None:
+    simulator = busy_line()
+    draw = random.Random(seed)
+    for partition in range(simulator.partitions):
+        wanted = one_by_one(partition)
+        found = refold(simulator, partition, lambda: draw.randint(1, largest))
+        assert found.sends == wanted.sends
+        assert found.rows == wanted.rows
+        assert found.gauges[-1] == wanted.gauges[-1]
+
+
+@cache
+def busy_line() -> Simulator:
+    """A log with everything in it: reasons, gaps, repeats, conflicts, late evidence, junk, a change of policy."""
+    simulator = line(seed=3)
+    many_calls(simulator, 30)
+    simulator.publish(stories.evaluation("call-2-judged", call="call-2", failed=True, score=0.9))
+    simulator.publish(b"\x00junk", topic="evidence")
+    strict = default_policy().scaled(2)
+    record = PolicyActivated(sha256=strict.sha256, policy=strict.to_dict()).to_bytes()
+    for partition in range(3):
+        simulator._append(Outgoing("evidence", None, record, partition=partition))
+    many_calls(simulator, 20, first=20)
+    settle(simulator)
+    simulator.tick(24 * 60 * MINUTE)
+    for number in range(0, 30, 3):
+        simulator.publish(stories.artifact("log", f"late-{number}", call=f"call-{number}"))
+    settle(simulator)
+    simulator.tick(80 * 60 * MINUTE)
+    return simulator
+
+
+@cache
+def one_by_one(partition: int) -> Refolded:
+    return refold(busy_line(), partition, lambda: 1)
+
+
+def test_the_log_of_the_test_of_batches_has_everything_in_it() -> None:
+    simulator = busy_line()
+    orders = simulator.out("seal-orders")
+    assert {order["completedBy"] for order in orders} >= {"all_evidence", "deadline"}
+    assert {order["version"] for order in orders} >= {1, 2}
+    assert {len(order["conflicts"]) for order in orders} == {0, 1}
+    assert len({order["policy"]["sha256"] for order in orders}) == 2
+    assert {(alert["kind"], alert["state"]) for alert in simulator.out("join-alerts")} >= {
+        ("stuck", "firing"), ("stuck", "resolved"), ("timed_out", "firing"), ("timed_out", "resolved"),
+    }  # fmt: skip
+    assert max(count for partition in range(3) for count, _ in one_by_one(partition).gauges) > 3
+    left = {key for partition in range(3) for key in one_by_one(partition).rows if key.startswith((b"call:", b"due/"))}
+    assert left == set(), "every call was forgotten, with its timers"
+
+
+def test_a_worker_without_its_disk_does_as_one_that_never_stopped() -> None:
+    lines = [line(seed=9) for _ in range(3)]
+    for simulator, wiped in zip(lines, (None, False, True), strict=True):
+        many_calls(simulator, 30)
+        for _ in range(6):
+            if wiped is not None:
+                simulator.restart(wiped=wiped)
+            simulator.tick(3 * MINUTE)
+        settle(simulator)
+    assert sent(lines[0])["seal-orders"] != [[], [], []]
+    assert sent(lines[1]) == sent(lines[0])
+    assert sent(lines[2]) == sent(lines[0])
+
+
+def test_a_timer_that_moved_fires_at_its_new_time_only() -> None:
+    simulator = line()
+    simulator.publish(stories.call_ended())
+    simulator.publish(stories.trace())
+    simulator.tick(1000)
+    simulator.publish(stories.evaluation())  # Settled: neither stuck nor timed out.
+    simulator.tick(1000)
+    simulator.restart(wiped=True)  # Replays also the row that named the earlier time.
+    simulator.tick(20 * MINUTE)
+    assert simulator.out("join-alerts") == []
+    index = [key for lane in simulator.lanes.values() for key in lane.rows if key.startswith(b"due/")]
+    assert len(index) == 2, "the entry for the earlier time counts for nothing"
+    simulator.publish(stories.artifact("log"))
+    simulator.tick(1000)
+    index = [key for lane in simulator.lanes.values() for key in lane.rows if key.startswith(b"due/")]
+    assert len(index) == 1, "it goes with the next rows"
+
+
+def test_open_calls_are_counted_and_still_are_after_a_restart() -> None:
+    simulator = line()
+    begin = START_MS - 4 * MINUTE
+    for number in range(4):
+        simulator.publish(stories.call_ended(f"ended-{number}", call=f"call-{number}", end=begin + number * MINUTE))
+    simulator.publish(stories.evaluation(call="call-0"))
+    simulator.tick(1000)
+
+    def gauges() -> tuple[int, int | None]:
+        counted = [stage.open_calls() for stage in simulator.joins.values()]
+        return sum(count for count, _ in counted), min((oldest for _, oldest in counted if oldest), default=None)
+
+    assert gauges() == (3, begin + MINUTE), "call-0 is settled"
+    simulator.restart()
+    assert gauges() == (3, begin + MINUTE)
+    simulator.restart(wiped=True)
+    simulator.publish(stories.evaluation("j1", call="call-1"))
+    simulator.tick(1000)
+    assert gauges() == (2, begin + 2 * MINUTE)
+    simulator.tick(20 * MINUTE)
+    assert gauges() == (0, None)
+
+
+def test_the_observer_hears_how_events_ended_and_what_time_ordered() -> None:
+    seen: Counter[tuple[str, str]] = Counter()
+    fired: list[str] = []
+
+    def observe(ended: Mapping[tuple[str, Ended], int], orders: Sequence[SealOrder]) -> None:
+        seen.update(ended)
+        fired.extend(order.completed_by for order in orders)
+
+    simulator = line()
+    simulator.publish(stories.call_ended())
+    simulator.publish(stories.evaluation(failed=True))
+    simulator.publish(stories.evaluation(failed=True))
+    simulator.publish(stories.evaluation(failed=True, score=0.1))
+    simulator.tick(1000)
+    simulator.tick(15 * MINUTE)
+    for partition in range(3):
+        simulator.log["evidence"][partition] *= 2  # The second time all of them are repeats.
+        refold(simulator, partition, lambda: 7, observe)
+    assert seen == {
+        ("call-ended", "used"): 1, ("evaluation-completed", "used"): 1,
+        ("evaluation-completed", "duplicate"): 1, ("evaluation-completed", "conflict"): 1,
+    }  # fmt: skip
+    assert fired == ["deadline"]
+
+
+def test_clock_records_cost_one_row_a_batch_and_none_where_they_say_nothing_new() -> None:
+    simulator = line()
+    simulator.tick(1000)
+    records = simulator.log["evidence"][0]
+    rows = MemoryRows()
+    stage = JoinPartition(0, rows, simulator.policy)
+    assert len(records) > 4
+    folded = stage.fold(records)
+    assert [key for effects in folded for key, _ in effects.later] == [b"clock/0"]
+    assert [effects.rows for effects in folded] == [()] * len(records)
+    assert stage.fold(records) == [Effects()] * len(records)
+
+
+def test_recovering_reads_no_call() -> None:
+    simulator = busy_line()
+    rows = MemoryRows()
+    rows.write(one_by_one(0).rows.items())
+    rows[b"call:anything"] = b"not even a row"
+    stage = JoinPartition(0, rows, default_policy())
+    stage.recover()
+    assert stage.now == one_by_one(0).stage.now == refold(simulator, 0, lambda: 9).stage.now
 
 
 def test_a_deadline_fires_after_a_restart_without_new_input() -> None:
@@ -133,10 +334,10 @@ def endings(simulator: Simulator) -> dict[str, list[str]]:
     for (topic, _), lane in simulator.lanes.items():
         for key, row in lane.rows.items():
             if topic == "identity":
-                for event in AliasState.from_dict(json.loads(row)).parked:
+                for event in AliasState.from_dict(read_json(row)).parked:
                     mark(event.position.to_dict(), "parked")
             elif key.startswith(b"call:"):
-                state = CallState.from_dict(json.loads(row))
+                state = read_call(row)
                 conflicts = [position for conflict in state.conflicts for position in conflict.positions]
                 for item in state.items:
                     if item.position not in conflicts:

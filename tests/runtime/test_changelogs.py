@@ -61,7 +61,7 @@ def test_it_reads_the_rows_that_the_join_writes(line: Deployment) -> None:
         remembered.clock(("call-ended",), now=evidence.START_MS),
     ]
     for offset, value in enumerate(records):
-        rows.write(stage.handle(Incoming("evidence", 1, offset, 0, b"call-1", value)).rows)
+        rows.commit([stage.handle(Incoming("evidence", 1, offset, 0, b"call-1", value))])
     topic = line.changelog("join", "join")
     line.send(*(Outgoing(topic, key, row, partition=1) for key, row in rows.items()))
     memory = asyncio.run(changelogs.read_join(line.settings))

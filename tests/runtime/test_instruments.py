@@ -5,16 +5,15 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from stream_app.core.evidence import Position
 from stream_app.core.identities import Park
-from stream_app.core.judgement import Outcome
 from stream_app.core.orders import JoinAlert, SealRetry, Supersedes
 from stream_app.pipeline import outputs
 from stream_app.pipeline.ports import Effects, Headers, Incoming, Outgoing
@@ -146,12 +145,11 @@ def test_what_came_of_an_order_is_told_from_what_was_sent() -> None:
     assert instruments.seal_outcome(Effects(sends=(packet,))) == "stored"
 
 
-def test_events_are_counted_as_the_join_took_them_and_a_repeat_is_none(telemetry: Telemetry) -> None:
+def test_events_are_counted_as_the_join_took_them(telemetry: Telemetry) -> None:
     observe = instruments.join_observer(telemetry.recorder)
-    record = remembered.accepted(evidence.tool("t")).resolved("call-1")
-    for disposition in ("used", "used", "duplicate", "conflict", "repeat", None):
-        observe(Outcome(None, disposition=disposition), record)
-    observe(Outcome(None), None)
+    observe({("tool-call", "used"): 2, ("tool-call", "duplicate"): 1}, ())
+    observe({("tool-call", "conflict"): 1}, ())
+    observe({}, ())
     assert totals(telemetry, "stream_app_events_total") == {
         ("used", "tool-call"): 2,
         ("duplicate", "tool-call"): 1,
@@ -163,12 +161,11 @@ def test_only_a_deadline_that_fired_is_measured_against_the_present(telemetry: T
     observe = instruments.join_observer(telemetry.recorder)
     now = int(time.time() * 1000)
     due = changed(ORDER, completed_by="deadline", decided_at=now - 3000)
-    observe(Outcome(None, orders=(due,)), None)
-    observe(Outcome(None, orders=(changed(due, completed_by="all_evidence"),)), None)
-    observe(Outcome(None, orders=(due,)), remembered.accepted(evidence.tool("t")).resolved("call-1"))
+    observe({}, (due,))
+    observe({}, (changed(due, completed_by="all_evidence"),))
     # A later version leaves when it has settled; it is dated by its evidence, which was due at no time.
     again = changed(due, version=2, supersedes=Supersedes(version=1, reason="late_evidence"), decided_at=0)
-    observe(Outcome(None, orders=(again,)), None)
+    observe({}, (again,))
     assert totals(telemetry, "stream_app_deadline_overshoot_seconds_count") == {(): 1}
     assert 3 <= totals(telemetry, "stream_app_deadline_overshoot_seconds_sum")[()] < 60
 
