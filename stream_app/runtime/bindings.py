@@ -23,6 +23,7 @@ from stream_app.runtime.host import AnyLane, Binding, Host
 from stream_app.runtime.intake_clock import IntakeClock
 from stream_app.runtime.lane import Fold, Lane
 from stream_app.runtime.progress import row_key
+from stream_app.runtime.steps import reached
 from stream_app.runtime.tables import TablePartition
 from stream_app.settings import Settings, StageName
 from stream_app.sinks.metered import MeteredStore
@@ -229,6 +230,7 @@ class SealBinding(Binding):
         began = time.monotonic()
         with self._telemetry.spans.seal_packet(instruments.traceparents(incoming)) as span:
             effects = await self._sealer.handle(incoming)
+            reached("manifest-stored")
             outcome = instruments.seal_outcome(effects)
             span.set(outcome=outcome)
             headers = span.headers()
