@@ -16,8 +16,8 @@ from typing import Literal
 
 import msgspec
 
-from stream_app.core.identities import RecordError
 from stream_app.core.identity import Alias
+from stream_app.core.identity_records import RecordError
 
 DueKind = Literal[b"orphan/", b"expire/", b"parked/"]
 Due = tuple[DueKind, int]

@@ -1,26 +1,22 @@
 """The only place for how calls are named: alias keys, precedence of schemes, records of the `identity` topic.
 
-What the records carry of an event is opaque here: its document stays the very bytes that intake wrote, so passing it on
-costs no more for a large event than for a small one. Records are written with sorted keys, compact, as every record of
-ours is.
+The models are what `schemas/` says of the records; the stage reads and writes them as `identity_records` has them.
 """
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
-import msgspec
+from pydantic import Field, StringConstraints
 
 from stream_app.core.events import Event
-from stream_app.core.evidence import AcceptedEvent
-from stream_app.core.wire import write_json
+from stream_app.core.evidence import AcceptedEvent, ClockRecord, Position
+from stream_app.core.model import Identifier, Model
 
 TRACE_SCHEME = "traceId"
 
-AliasKey = Annotated[str, msgspec.Meta(min_length=1, max_length=64 + 1 + 256, pattern=r"^[^\x00-\x1f\x7f]+\Z")]
+AliasKey = Annotated[str, StringConstraints(min_length=1, max_length=64 + 1 + 256, pattern=r"^[^\x00-\x1f\x7f]+$")]
 """`scheme:value`, with room for the longest of both that an event may carry."""
-CallId = Annotated[str, msgspec.Meta(min_length=1, max_length=256, pattern=r"^[^\x00-\x1f\x7f]+\Z")]
-"""A canonical call ID, as `model.Identifier` has it."""
 
 PRECEDENCE: tuple[str, ...] = (
     "connectContactId",
@@ -67,126 +63,36 @@ def by_precedence(aliases: dict[str, str]) -> list[str]:
     return [alias_key(scheme, aliases[scheme]) for _, scheme in ranked]
 
 
-class RecordError(ValueError):
-    """Bytes that are no record of the `identity` topic, or no row of an alias."""
-
-
-class Place(msgspec.Struct, frozen=True):
-    """Where a record stood in its input topic, as `evidence.Position`."""
-
-    offset: int
-    partition: int
-    topic: str
-
-    def key(self) -> str:
-        """`topic/partition/offset`."""
-        return f"{self.topic}/{self.partition}/{self.offset}"
-
-
-class _Source(msgspec.Struct):
-    source: str
-
-
-class PassingEvent(msgspec.Struct, frozen=True, rename="camel"):
-    """An accepted event (`evidence.AcceptedEvent`) on its way through identity."""
-
-    digest: str
-    event: msgspec.Raw
-    """The reduced event as intake wrote it."""
-    position: Place
-    received_at: str
-    traceparent: str | None
-
-    @classmethod
-    def of(cls, accepted: AcceptedEvent) -> PassingEvent:
-        """The same event, ready to travel."""
-        return _PASSING.decode(write_json(accepted.to_dict()))
-
-    def source(self) -> str:
-        """Who sent the event. Raises RecordError where it does not say."""
-        try:
-            return _SOURCE.decode(self.event).source
-        except msgspec.MsgspecError as error:
-            raise RecordError(f"an event without its source: {error}") from None
-
-    def resolved(self, canonical_call_id: str) -> bytes:
-        """The `evidence` record (`evidence.EventRecord`) of the event as evidence of this call."""
-        return _ENCODER.encode(
-            _ResolvedEvent(
-                canonical_call_id, self.digest, self.event, self.position, self.received_at, "event", self.traceparent
-            )
-        )
-
-
-class _ResolvedEvent(msgspec.Struct, frozen=True, rename="camel"):
-    """Fields in the order of their names, which is the order they are written in."""
-
-    canonical_call_id: str
-    digest: str
-    event: msgspec.Raw
-    position: Place
-    received_at: str
-    record: str
-    traceparent: str | None
-
-
-class _Record(msgspec.Struct, frozen=True, rename="camel", tag_field="record", kw_only=True):
-    def to_bytes(self) -> bytes:
-        """The record as it is written."""
-        return _SORTED.encode(self)
-
-
-class Park(_Record, frozen=True, tag="park", kw_only=True):
+class Park(Model):
     """An event waits at this alias until the alias is linked; one with a canonical ID only has its claim checked."""
 
+    record: Literal["park"] = "park"
     alias: AliasKey
-    canonical_call_id: CallId | None = None
+    canonical_call_id: Identifier | None = None
     """The canonical ID that the event itself states; None where only aliases are known."""
-    event: PassingEvent
+    event: AcceptedEvent
 
 
-class Link(_Record, frozen=True, tag="link", kw_only=True):
+class Link(Model):
     """`alias` names the same call as `canonical_call_id` or as `other`; `said_by` is the source of the claim."""
 
+    record: Literal["link"] = "link"
     alias: AliasKey
-    canonical_call_id: CallId | None = None
+    canonical_call_id: Identifier | None = None
     other: AliasKey | None = None
     said_by: str
-    position: Place
+    position: Position
     hop: int = 0
     """How many aliases the claim has travelled over."""
     sent_from: int | None = None
     """The identity partition that waits for `HopDone`; None for links that intake wrote."""
 
 
-class HopDone(_Record, frozen=True, tag="hop-done", kw_only=True):
+class HopDone(Model):
     """Receipt to the sending partition: what the hop caused is confirmed."""
 
+    record: Literal["hop-done"] = "hop-done"
     hop_id: str
 
 
-class Clock(_Record, frozen=True, tag="clock", kw_only=True):
-    """`evidence.ClockRecord`, to be passed on."""
-
-    read_up_to: dict[str, int]
-    sources: dict[str, int]
-    via: int | None = None
-    vias: int
-    worker: str
-
-
-IdentityRecord = Park | Link | HopDone | Clock
-
-_ENCODER = msgspec.json.Encoder()
-_SORTED = msgspec.json.Encoder(order="sorted")
-_PASSING = msgspec.json.Decoder(PassingEvent)
-_SOURCE = msgspec.json.Decoder(_Source)
-_RECORD: msgspec.json.Decoder[IdentityRecord] = msgspec.json.Decoder(Park | Link | HopDone | Clock)  # type: ignore[arg-type]
-
-
-def read_record(value: bytes | None) -> IdentityRecord:
-    """The record of the `identity` topic in these bytes; RecordError for anything else."""
-    try:
-        return _RECORD.decode(value or b"")
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise RecordError(f"not an identity record: {error}") from None
+IdentityRecord = Annotated[Park | Link | HopDone | ClockRecord, Field(discriminator="record")]

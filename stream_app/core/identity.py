@@ -20,7 +20,7 @@ from dataclasses import dataclass
 import msgspec
 
 from stream_app.core.evidence import AcceptedEvent
-from stream_app.core.identities import Link, Park, PassingEvent, Place
+from stream_app.core.identity_records import LinkRecord, ParkRecord, PassingEvent, Place
 from stream_app.core.model import Identifier, Model, Text
 
 MAX_HOPS = 8
@@ -73,12 +73,12 @@ class Resolution:
     state: Alias
     released: tuple[PassingEvent, ...] = ()
     """They go on as evidence of the call that the alias is linked to now."""
-    hops: tuple[Link, ...] = ()
+    hops: tuple[LinkRecord, ...] = ()
     refused: Claim | None = None
     refused_event: PassingEvent | None = None
 
 
-def fold_park(state: Alias, record: Park, now: int | None) -> Resolution:
+def fold_park(state: Alias, record: ParkRecord, now: int | None) -> Resolution:
     """An event arrives at this alias; one that states its canonical ID makes a claim on the alias.
 
     Raises RecordError where a claim does not say whose it is.
@@ -99,7 +99,7 @@ def fold_park(state: Alias, record: Park, now: int | None) -> Resolution:
     return Resolution(msgspec.structs.replace(state, parked=(*state.parked, event), since=since))
 
 
-def fold_link(state: Alias, record: Link) -> Resolution:
+def fold_link(state: Alias, record: LinkRecord) -> Resolution:
     """A link arrives: to a canonical ID, or to another alias of the same call."""
     if record.canonical_call_id is not None:
         return _bind(state, record.canonical_call_id, record.said_by, record.position, hop=record.hop)
@@ -112,14 +112,14 @@ def fold_link(state: Alias, record: Link) -> Resolution:
     return Resolution(state, hops=_hops(state, (record.other,), record.position, record.hop))
 
 
-def hops_again(state: Alias, record: Park | Link) -> tuple[Link, ...]:
+def hops_again(state: Alias, record: ParkRecord | LinkRecord) -> tuple[LinkRecord, ...]:
     """At least the hops that folding this record has sent already: its receipts may still be on their way.
 
     Their receipts come as often as they are sent, and a hop that comes again changes nothing.
     """
     if state.canonical_call_id is None:
         return ()
-    if isinstance(record, Park):
+    if isinstance(record, ParkRecord):
         claimed = record.canonical_call_id == state.canonical_call_id
         return _hops(state, state.edges, record.event.position, 0) if claimed else ()
     if record.canonical_call_id is not None:
@@ -140,11 +140,11 @@ def _bind(state: Alias, canonical: str, said_by: str, position: Place, *, hop: i
     return Resolution(bound, state.parked, _hops(bound, state.edges, position, hop))
 
 
-def _hops(state: Alias, edges: tuple[str, ...], position: Place, hop: int) -> tuple[Link, ...]:
+def _hops(state: Alias, edges: tuple[str, ...], position: Place, hop: int) -> tuple[LinkRecord, ...]:
     if hop >= MAX_HOPS or state.canonical_call_id is None:
         return ()
     return tuple(
-        Link(
+        LinkRecord(
             alias=edge,
             canonical_call_id=state.canonical_call_id,
             other=state.alias,
@@ -156,6 +156,6 @@ def _hops(state: Alias, edges: tuple[str, ...], position: Place, hop: int) -> tu
     )
 
 
-def hop_id(link: Link) -> str:
+def hop_id(link: LinkRecord) -> str:
     """The receipt's token: the same hop sent again after a crash has the same one."""
     return f"{link.position.key()}|{link.other}|{link.alias}"

@@ -30,8 +30,16 @@ from stream_app.core.alias_rows import (
 from stream_app.core.alias_rows import local_rows as local_rows
 from stream_app.core.clock import PartitionClock, advance
 from stream_app.core.evidence import ClockRecord, Position
-from stream_app.core.identities import Clock, HopDone, IdentityRecord, Link, Park, RecordError, read_record
 from stream_app.core.identity import Alias, Claim, Resolution
+from stream_app.core.identity_records import (
+    AnyRecord,
+    ClockOnward,
+    HopDoneRecord,
+    LinkRecord,
+    ParkRecord,
+    RecordError,
+    read_record,
+)
 from stream_app.core.instants import LATEST_MS, parse_instant
 from stream_app.core.orders import JoinAlert
 from stream_app.core.policy import Policy
@@ -119,17 +127,17 @@ class IdentityPartition:
     def fold(self, batch: Sequence[Incoming]) -> list[Effects]:
         """Fold records of the `identity` topic, in their order; one Effects each."""
         records = [_read(incoming) for incoming in batch]
-        self._hold(record.alias for record in records if isinstance(record, Park | Link))
+        self._hold(record.alias for record in records if isinstance(record, ParkRecord | LinkRecord))
         done = [_Done() for _ in batch]
         for index, record in enumerate(records):
             match record:
-                case Park():
+                case ParkRecord():
                     self._park(index, record, batch[index], done[index])
-                case Link():
+                case LinkRecord():
                     self._link(index, record, batch[index], done[index])
-                case HopDone():
+                case HopDoneRecord():
                     done[index].receipts = (record.hop_id,)
-                case Clock():
+                case ClockOnward():
                     self._pass_on(index, record, done[index])
                 case None:
                     done[index].sends.append(_no_record(batch[index]))
@@ -142,17 +150,17 @@ class IdentityPartition:
     def refold(self, batch: Sequence[Incoming]) -> list[Effects]:
         """Records that were folded before a crash: only what others still wait for, nothing that is durable already."""
         records = [_read(incoming) for incoming in batch]
-        self._hold(record.alias for record in records if isinstance(record, Park | Link))
+        self._hold(record.alias for record in records if isinstance(record, ParkRecord | LinkRecord))
         done = [_Done() for _ in batch]
         for record, one in zip(records, done, strict=True):
             match record:
-                case Park() | Link():
+                case ParkRecord() | LinkRecord():
                     self._send_hops(identity.hops_again(self._held[record.alias].state, record), one)
-                    if isinstance(record, Link):
+                    if isinstance(record, LinkRecord):
                         self._answer(record, one)
-                case HopDone():
+                case HopDoneRecord():
                     one.receipts = (record.hop_id,)
-                case Clock():
+                case ClockOnward():
                     self._advance(record)
                     one.in_turn = self._onward(record)
         self._held = {}
@@ -165,7 +173,7 @@ class IdentityPartition:
         for (alias, key), row in zip(keys.items(), rows, strict=True):
             self._held[alias] = _Held(key, row)
 
-    def _park(self, index: int, record: Park, incoming: Incoming, done: _Done) -> None:
+    def _park(self, index: int, record: ParkRecord, incoming: Incoming, done: _Done) -> None:
         held = self._held[record.alias]
         try:
             resolution = identity.fold_park(held.state, record, self._clock.now)
@@ -174,7 +182,7 @@ class IdentityPartition:
             return
         self._apply(index, held, resolution, incoming, done)
 
-    def _link(self, index: int, record: Link, incoming: Incoming, done: _Done) -> None:
+    def _link(self, index: int, record: LinkRecord, incoming: Incoming, done: _Done) -> None:
         held = self._held[record.alias]
         self._apply(index, held, identity.fold_link(held.state, record), incoming, done)
         self._answer(record, done)
@@ -219,9 +227,9 @@ class IdentityPartition:
                 )
             )
 
-    def _send_hops(self, hops: tuple[Link, ...], done: _Done) -> None:
+    def _send_hops(self, hops: tuple[LinkRecord, ...], done: _Done) -> None:
         for hop in hops:
-            sent = Link(
+            sent = LinkRecord(
                 alias=hop.alias,
                 canonical_call_id=hop.canonical_call_id,
                 other=hop.other,
@@ -233,10 +241,10 @@ class IdentityPartition:
             done.sends.append(Outgoing(IDENTITY.name, hop.alias.encode(), sent.to_bytes()))
         done.expects = tuple(identity.hop_id(hop) for hop in hops)
 
-    def _answer(self, record: Link, done: _Done) -> None:
+    def _answer(self, record: LinkRecord, done: _Done) -> None:
         """A hop is receipted when everything it caused is durable."""
         if record.sent_from is not None:
-            receipt = HopDone(hop_id=identity.hop_id(record)).to_bytes()
+            receipt = HopDoneRecord(hop_id=identity.hop_id(record)).to_bytes()
             done.then = (Outgoing(IDENTITY.name, record.alias.encode(), receipt, partition=record.sent_from),)
 
     def _due_anew(self, state: Alias) -> Due:
@@ -261,7 +269,7 @@ class IdentityPartition:
         waits = held.due is not None and held.due[0] == ORPHAN
         self._waiting += waits - waited
 
-    def _pass_on(self, index: int, record: Clock, done: _Done) -> None:
+    def _pass_on(self, index: int, record: ClockOnward, done: _Done) -> None:
         """The clock goes on to every evidence partition, but only in its turn; what is due is done."""
         self._advance(record)
         done.in_turn = self._onward(record)
@@ -313,13 +321,13 @@ class IdentityPartition:
                 found.append(held)
         return found
 
-    def _advance(self, record: Clock) -> None:
+    def _advance(self, record: ClockOnward) -> None:
         own = ClockRecord(worker=record.worker, read_up_to=record.read_up_to, sources=record.sources, via=0, vias=1)
         self._clock = advance(self._clock, own, self._max_hold)
 
-    def _onward(self, record: Clock) -> tuple[Outgoing, ...]:
+    def _onward(self, record: ClockOnward) -> tuple[Outgoing, ...]:
         """The record with the way it came by, for every evidence partition; the bytes are made once."""
-        onward = Clock(
+        onward = ClockOnward(
             read_up_to=record.read_up_to,
             sources=record.sources,
             via=self._partition,
@@ -329,7 +337,7 @@ class IdentityPartition:
         return tuple(Outgoing(EVIDENCE.name, None, onward, partition=number) for number in range(self._partitions))
 
 
-def _read(incoming: Incoming) -> IdentityRecord | None:
+def _read(incoming: Incoming) -> AnyRecord | None:
     try:
         return read_record(incoming.value)
     except RecordError:

@@ -16,7 +16,8 @@ from stream_app.core import cloud_events
 from stream_app.core.dead_letters import DeadLetterReason
 from stream_app.core.events import EVENT_TYPES, CallReported, Event, SelectionRequested
 from stream_app.core.evidence import AcceptedEvent, event_digest, reduce_event
-from stream_app.core.identities import Link, Park, PassingEvent, Place, aliases_of, by_precedence
+from stream_app.core.identities import aliases_of, by_precedence
+from stream_app.core.identity_records import LinkRecord, ParkRecord, PassingEvent, Place
 from stream_app.core.wire import WireError
 from stream_app.pipeline import outputs
 from stream_app.pipeline.ports import Effects, Incoming, Outgoing
@@ -138,18 +139,18 @@ def _route(event: Event, record: Incoming) -> list[Outgoing]:
         assert canonical is not None
         return [Outgoing(EVIDENCE.name, canonical.encode(), accepted.resolved(canonical).to_bytes())]
     first, others = keys[0], keys[1:]
-    out = [_identity(first, Park(alias=first, canonical_call_id=canonical, event=PassingEvent.of(accepted)))]
+    out = [_identity(first, ParkRecord(alias=first, canonical_call_id=canonical, event=PassingEvent.of(accepted)))]
     place = Place(record.offset, record.partition, record.topic)
     for other in others:
         if canonical is not None:
-            link = Link(alias=other, canonical_call_id=canonical, said_by=event.source, position=place)
+            link = LinkRecord(alias=other, canonical_call_id=canonical, said_by=event.source, position=place)
             out.append(_identity(other, link))
         else:
-            there = Link(alias=other, other=first, said_by=event.source, position=place)
-            back = Link(alias=first, other=other, said_by=event.source, position=place)
+            there = LinkRecord(alias=other, other=first, said_by=event.source, position=place)
+            back = LinkRecord(alias=first, other=other, said_by=event.source, position=place)
             out += [_identity(other, there), _identity(first, back)]
     return out
 
 
-def _identity(alias: str, model: Park | Link) -> Outgoing:
+def _identity(alias: str, model: ParkRecord | LinkRecord) -> Outgoing:
     return Outgoing(IDENTITY.name, alias.encode(), model.to_bytes())

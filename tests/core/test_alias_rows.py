@@ -20,8 +20,8 @@ from stream_app.core.alias_rows import (
     write_row,
 )
 from stream_app.core.evidence import AcceptedEvent, Position
-from stream_app.core.identities import PassingEvent, RecordError
 from stream_app.core.identity import Alias, AliasState
+from stream_app.core.identity_records import PassingEvent, RecordError
 
 KEY = "livekitRoom:räum-1".encode()
 EVENT = AcceptedEvent(

@@ -8,8 +8,8 @@ import pytest
 
 from stream_app.core import identity
 from stream_app.core.evidence import AcceptedEvent, EventRecord, Position
-from stream_app.core.identities import Link, Park, PassingEvent, Place, RecordError
 from stream_app.core.identity import Alias, Resolution, fold_link, fold_park, hop_id, hops_again
+from stream_app.core.identity_records import LinkRecord, ParkRecord, PassingEvent, Place, RecordError
 
 ALIAS = "livekitRoom:room-1"
 
@@ -27,8 +27,8 @@ def accepted(offset: int = 0) -> PassingEvent:
     return PassingEvent.of(event(offset))
 
 
-def link(canonical: str | None = None, other: str | None = None, hop: int = 0) -> Link:
-    return Link(
+def link(canonical: str | None = None, other: str | None = None, hop: int = 0) -> LinkRecord:
+    return LinkRecord(
         alias=ALIAS,
         canonical_call_id=canonical,
         other=other,
@@ -38,8 +38,8 @@ def link(canonical: str | None = None, other: str | None = None, hop: int = 0) -
     )
 
 
-def park(offset: int = 0, canonical: str | None = None) -> Park:
-    return Park(alias=ALIAS, canonical_call_id=canonical, event=accepted(offset))
+def park(offset: int = 0, canonical: str | None = None) -> ParkRecord:
+    return ParkRecord(alias=ALIAS, canonical_call_id=canonical, event=accepted(offset))
 
 
 def released(resolution: Resolution) -> list[tuple[str, str]]:
@@ -136,5 +136,6 @@ def test_what_was_sent_before_a_crash_is_sent_again_where_receipts_may_be_missin
 
 def test_a_claim_that_does_not_say_whose_it_is_is_refused() -> None:
     anonymous = event().model_copy(update={"event": {"eventId": "e"}})
+    claim = ParkRecord(alias=ALIAS, canonical_call_id="c", event=PassingEvent.of(anonymous))
     with pytest.raises(RecordError, match="source"):
-        fold_park(Alias(alias=ALIAS), Park(alias=ALIAS, canonical_call_id="c", event=PassingEvent.of(anonymous)), now=1)
+        fold_park(Alias(alias=ALIAS), claim, now=1)

@@ -6,6 +6,7 @@ import itertools
 import random
 from typing import Any
 
+import msgspec
 import pytest
 from msgspec.structs import replace
 
@@ -100,7 +101,7 @@ def test_a_clock_that_is_passed_on_at_once_does_overtake() -> None:
     """Negative control: without turns and receipts some backlog must give a false incomplete."""
 
     def hasty(effects: Effects) -> Effects:
-        return replace(effects, sends=(*effects.in_turn, *effects.sends), expects=(), in_turn=())
+        return msgspec.structs.replace(effects, sends=(*effects.in_turn, *effects.sends), expects=(), in_turn=())
 
     false_incompletes = 0
     for seed in range(40):
