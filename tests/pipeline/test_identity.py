@@ -8,7 +8,6 @@ from typing import Any
 
 import msgspec
 import pytest
-from msgspec.structs import replace
 
 from stream_app.pipeline.ports import Effects, Outgoing
 from tests import stories
