@@ -11,20 +11,26 @@ import pytest
 
 from stream_app.runtime import faust_app
 from stream_app.runtime.faust_app import QUIET_LOGGERS, build, quiet_loggers
+from stream_app.runtime.recovery import NothingToRecover, Tables
 from stream_app.runtime.tables import STORE_OPTIONS
-from stream_app.runtime.transport import QuickFetchThread, TrackingConsumer, TrackingTransport
+from stream_app.runtime.transport import BatchConsumer, BatchSchema, BatchTransport, CommittedFetchThread
 from stream_app.settings import Settings
 
 DECISIONS = Path(__file__).parents[2] / "docs" / "decisions"
 ACKS = "0003-explicit-acks.md"
 TIME = "0001-time-is-an-event.md"
 PROCESS = "0009-one-process-a-stage.md"
+FENCED = "0018-one-fenced-transaction-a-commit.md"
+BATCHES = "0019-batches-under-faust.md"
+REPLAY = "0020-our-own-replay.md"
 
 MUST_BE: tuple[tuple[str, Any, str, str], ...] = (
-    ("processing_guarantee", faust.types.ProcessingGuarantee.AT_LEAST_ONCE, ACKS, "exactly_once loses and doubles"),
+    ("processing_guarantee", faust.types.ProcessingGuarantee.AT_LEAST_ONCE, FENCED, "exactly_once loses and doubles"),
+    ("stream_buffer_maxsize", 4, BATCHES, "an event is a batch: more of them would only lie in memory"),
+    ("TableManager", Tables, REPLAY, "Faust's own recovery hangs on a changelog that ends in a control record"),
     ("stream_wait_empty", False, ACKS, "acks are explicit; waiting for them hangs a stop"),
     ("consumer_auto_offset_reset", "earliest", ACKS, "a new group begins at the beginning"),
-    ("table_standby_replicas", 0, ACKS, "the changelog is the copy"),
+    ("table_standby_replicas", 0, REPLAY, "the changelog is the copy"),
     ("topic_allow_declare", False, ACKS, "topics are ours: created and checked before a worker starts"),
     ("topic_disable_leader", True, TIME, "nothing is done by a leader"),
     ("web_enabled", False, PROCESS, "Faust's web server shows table data to anybody"),
@@ -61,7 +67,7 @@ def test_the_app_is_the_stage_s_group_on_our_brokers(settings: Settings, tmp_pat
     app, source, rows = build(settings, "join", ("evidence",), "join", tmp_path)
     assert app.conf.id == settings.group("join") == "dev-stream-app-join"
     assert [(url.host, url.port) for url in app.conf.broker] == [("one", 9092), ("two", 9093)]
-    assert isinstance(app.transport, TrackingTransport)
+    assert isinstance(app.transport, BatchTransport)
     assert app.producer_transport is app.transport
     assert source.topics == ("dev-evidence",)
     assert app.conf.datadir == tmp_path
@@ -92,6 +98,22 @@ def test_records_come_as_bytes_because_faust_acknowledges_what_it_cannot_decode(
     assert source.topics == ("dev-tool-call", "dev-call-ended")
     assert (source.key_type, source.value_type) == (bytes, bytes)
     assert (source.key_serializer, source.value_serializer) == ("raw", "raw")
+    assert isinstance(source.schema, BatchSchema), f"docs/decisions/{BATCHES}"
+
+
+def test_faust_s_recovery_is_ours_and_made_once(settings: Settings, tmp_path: Path) -> None:
+    app, _, _ = build(settings, "join", ("evidence",), "join", tmp_path)
+    assert isinstance(app.tables, Tables)
+    assert isinstance(app.tables.recovery, NothingToRecover), f"docs/decisions/{REPLAY}"
+    assert app.tables.recovery is app.tables.recovery
+
+
+def test_the_store_s_options_survive_faust_which_takes_some_out_of_the_mapping(
+    settings: Settings, tmp_path: Path
+) -> None:
+    before = dict(STORE_OPTIONS)
+    build(settings, "join", ("evidence",), "join", tmp_path)
+    assert before == STORE_OPTIONS
 
 
 def test_library_loggers_are_quiet_whatever_faust_configured() -> None:
@@ -102,7 +124,7 @@ def test_library_loggers_are_quiet_whatever_faust_configured() -> None:
             one.setLevel(logging.DEBUG)
         quiet_loggers()
         assert {one.level for one in loggers} == {logging.WARNING}
-        busy = (TrackingConsumer.logger, QuickFetchThread.logger, TrackingTransport.Producer.logger)
+        busy = (BatchConsumer.logger, CommittedFetchThread.logger, BatchTransport.Producer.logger)
         assert not any(one.isEnabledFor(logging.INFO) for one in busy), "these would log every record"
         assert logging.getLogger("stream_app.runtime.host").getEffectiveLevel() <= logging.WARNING
     finally:

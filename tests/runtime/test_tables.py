@@ -1,170 +1,120 @@
-"""A table's partition: the changelog is confirmed before the store is written, and the offset goes with it."""
+"""A partition of a real store: one write with the changelog's offset, reads in byte order, nothing left open."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import gc
+import time
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import faust
 import pytest
-from faust.stores.rocksdb import Store
 from faust.types import TP
 
-from stream_app.pipeline.ports import Outgoing
-from stream_app.runtime import tables
-from stream_app.runtime.client import Written
-from stream_app.runtime.tables import STORE_OPTIONS, TablePartition
+from stream_app.runtime.tables import OFFSET_KEY, STORE_OPTIONS, WRITTEN_KEY, TablePartition
 
-WHY = "docs/decisions/0003-explicit-acks.md: the changelog first, then the store with its offset"
-OFFSET = b"__faust\0offset__"
+WHY = "docs/engine.md section 3: the store is written after the commit, in one write with the changelog's offset"
 CHANGELOG = "app-join-join-changelog"
-
-
-class Database(dict[bytes, bytes]):
-    """A RocksDB of one partition as far as it is used; writes down what happens to it."""
-
-    def __init__(self, steps: list[str]) -> None:
-        super().__init__()
-        self.steps = steps
-
-    def put(self, key: bytes, value: bytes) -> None:
-        self.steps.append(f"put {key!r}")
-        self[key] = value
-
-    def delete(self, key: bytes) -> None:
-        self.steps.append(f"delete {key!r}")
-        self.pop(key, None)
-
-
-class World:
-    """Partition 2 of a table over fakes; the broker's next offset is 40."""
-
-    def __init__(self) -> None:
-        self.steps: list[str] = []
-        self.sent: list[Outgoing] = []
-        self.away = False
-        self.databases = {2: Database(self.steps)}
-        table = SimpleNamespace(data=SimpleNamespace(_db_for_partition=self.databases.__getitem__))
-        self.rows = TablePartition(table, CHANGELOG, 2, self.send)
-
-    @property
-    def database(self) -> Database:
-        return self.databases[2]
-
-    async def send(self, records: Sequence[Outgoing]) -> list[Written]:
-        self.steps.append(f"send {len(records)}")
-        if self.away:
-            raise RuntimeError("not confirmed")
-        self.sent += records
-        self.steps.append("confirmed")
-        return [Written(one.topic, one.partition or 0, 40 + n, 0) for n, one in enumerate(records)]
-
-
-async def test_the_changelog_is_confirmed_before_the_store_is_written_and_the_offset_comes_last() -> None:
-    world = World()
-    world.rows.stage([(b"a", b"1"), (b"b", b"2")])
-    assert world.steps == []
-    await world.rows.commit()
-    assert world.steps == ["send 2", "confirmed", "put b'a'", "put b'b'", f"put {OFFSET!r}"], WHY
-    assert world.sent == [Outgoing(CHANGELOG, b"a", b"1", (), 2), Outgoing(CHANGELOG, b"b", b"2", (), 2)]
-    assert world.database[OFFSET] == b"41", "the offset of the last record, in Faust's form"
-
-
-async def test_what_the_changelog_refused_is_not_stored() -> None:
-    world = World()
-    world.away = True
-    world.rows.stage([(b"a", b"1")])
-    with pytest.raises(RuntimeError, match="not confirmed"):
-        await world.rows.commit()
-    assert world.database == {}, WHY
-    world.away = False
-    await world.rows.commit()
-    assert world.database == {b"a": b"1", OFFSET: b"40"}, "and not forgotten either"
-
-
-async def test_reads_see_staged_rows_and_tombstones() -> None:
-    world = World()
-    world.database[b"a"] = b"old"
-    world.database[b"gone"] = b"old"
-    world.rows.stage([(b"a", b"new"), (b"gone", None)])
-    assert (world.rows.get(b"a"), world.rows.get(b"gone"), world.rows.get(b"never")) == (b"new", None, None)
-    assert dict(world.database) == {b"a": b"old", b"gone": b"old"}
-    await world.rows.commit()
-    assert (world.rows.get(b"a"), world.rows.get(b"gone")) == (b"new", None)
-
-
-async def test_a_deletion_is_a_tombstone_in_the_changelog() -> None:
-    world = World()
-    world.database[b"a"] = b"1"
-    world.rows.stage([(b"a", None)])
-    await world.rows.commit()
-    assert world.sent == [Outgoing(CHANGELOG, b"a", None, (), 2)]
-    assert world.database == {OFFSET: b"40"}
-
-
-async def test_the_last_write_of_a_key_wins_and_is_the_only_one_sent() -> None:
-    world = World()
-    world.rows.stage([(b"a", b"1")])
-    world.rows.stage([(b"a", None)])
-    world.rows.stage([(b"a", b"3")])
-    await world.rows.commit()
-    assert [one.value for one in world.sent] == [b"3"]
-    assert world.rows.get(b"a") == b"3"
-
-
-async def test_nothing_staged_is_nothing_sent() -> None:
-    world = World()
-    await world.rows.commit()
-    world.rows.stage([(b"a", b"1")])
-    await world.rows.commit()
-    await world.rows.commit()
-    assert world.steps.count("confirmed") == 1
-
-
-async def test_all_rows_leave_out_the_offset() -> None:
-    world = World()
-    world.rows.stage([(b"a", b"1"), (b"b", b"2")])
-    await world.rows.commit()
-    assert sorted(world.rows.all()) == [(b"a", b"1"), (b"b", b"2")]
-
-
-async def test_the_store_is_let_go_of() -> None:
-    world = World()
-    world.rows.release()
-    with pytest.raises(AttributeError):
-        world.rows.get(b"a")
 
 
 @pytest.fixture
 def table(tmp_path: Path) -> Any:
     """A real Faust table on a real RocksDB, without a broker."""
     app = faust.App("tables-test", store="rocksdb://", datadir=str(tmp_path), topic_partitions=4)
-    return app.Table("join", partitions=4, key_type=bytes, value_type=bytes, options=STORE_OPTIONS)
+    return app.Table("join", partitions=4, key_type=bytes, value_type=bytes, options=dict(STORE_OPTIONS))
 
 
-async def test_a_real_store_holds_rows_and_offset_where_faust_looks_for_them(table: Any) -> None:
-    world = World()
-    rows = TablePartition(table, CHANGELOG, 1, world.send)
-    rows.stage([(b"a", b"1"), (b"b", b"2"), (b"c", b"3"), (b"c", None)])
-    await rows.commit()
-    tp = TP(CHANGELOG, 1)
-    assert table.data.persisted_offset(tp) == 42, f"{WHY}: what recovery need not read again"
+@pytest.fixture
+def rows(table: Any) -> TablePartition:
+    return TablePartition(table, 2)
+
+
+async def test_rows_local_rows_and_offset_are_one_write(rows: TablePartition, monkeypatch: pytest.MonkeyPatch) -> None:
+    written: list[Any] = []
+    real = rows._store
+
+    class Watched:
+        def write(self, batch: Any) -> None:
+            written.append(batch)
+            real.write(batch)
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(real, name)
+
+    monkeypatch.setattr(rows, "_store", Watched())
+    rows.write({b"a": b"1", b"b": b"2"}, {b"due/a": b""}, 41)
+    assert len(written) == 1, WHY
+    assert (rows.get(b"a"), rows.get(b"b"), rows.get(b"due/a"), rows.offset) == (b"1", b"2", b"", 41)
+
+
+async def test_a_new_store_has_no_offset_and_was_never_written(rows: TablePartition) -> None:
+    assert (rows.offset, rows.written_at) == (None, None)
+    assert rows.scan(b"", b"\xff") == []
+    assert rows.get(b"a") is None
+
+
+async def test_the_offset_lies_where_faust_looks_for_it(table: Any, rows: TablePartition) -> None:
+    rows.write({b"a": b"1"}, {}, 42)
+    assert table.data.persisted_offset(TP(CHANGELOG, 2)) == 42
     assert table.data.persisted_offset(TP(CHANGELOG, 0)) is None, "another partition is another database"
-    assert sorted(rows.all()) == [(b"a", b"1"), (b"b", b"2")]
-    assert rows.get(b"c") is None
+
+
+async def test_a_write_of_local_rows_alone_leaves_the_offset(rows: TablePartition) -> None:
+    rows.write({b"a": b"1"}, {}, 42)
+    rows.write({}, {b"due/a": b""}, None)
+    assert rows.offset == 42
+
+
+async def test_every_write_says_when(rows: TablePartition) -> None:
+    before = time.time_ns() // 1_000_000
+    rows.write({}, {}, 1)
+    assert rows.written_at is not None
+    assert before <= rows.written_at <= time.time_ns() // 1_000_000
+
+
+async def test_none_is_a_deletion_also_of_what_is_not_there(rows: TablePartition) -> None:
+    rows.write({b"a": b"1", b"b": b"2"}, {b"due/a": b""}, 1)
+    rows.write({b"a": None, b"never": None}, {b"due/a": None}, 2)
+    assert rows.get_many([b"a", b"b", b"never", b"due/a"]) == [None, b"2", None, None]
+    rows.write({b"empty": b""}, {}, 3)
+    assert rows.get(b"empty") == b"", "an empty row is no deletion"
+
+
+async def test_many_rows_come_in_the_order_of_the_keys(rows: TablePartition) -> None:
+    rows.write({b"%d" % n: b"row %d" % n for n in range(100)}, {}, 1)
+    assert rows.get_many([b"7", b"none", b"3", b"7"]) == [b"row 7", None, b"row 3", b"row 7"]
+    assert rows.get_many([]) == []
+
+
+async def test_a_scan_is_half_open_in_byte_order_and_without_what_is_ours(rows: TablePartition) -> None:
+    rows.write({b"b": b"2", b"a": b"1", b"a\xff": b"1f", b"c": b"3", b"\xfe": b"last"}, {}, 9)
+    assert rows.scan(b"a", b"c") == [(b"a", b"1"), (b"a\xff", b"1f"), (b"b", b"2")]
+    assert [key for key, _ in rows.scan(b"", b"\xff")] == [b"a", b"a\xff", b"b", b"c", b"\xfe"]
+    assert [key for key, _ in rows.scan(b"c", b"d")] == [b"c"], "the end of the store is not the end of the scan"
+    assert rows.scan(b"d", b"e") == []
+    assert rows.scan(b"\xff", b"\xff\xff") == [], "behind the last row"
+    assert OFFSET_KEY < WRITTEN_KEY < b"a", "both lie in the range that was scanned"
+
+
+async def test_a_replay_s_last_row_of_a_key_stands(rows: TablePartition) -> None:
+    rows.load([(b"a", b"1"), (b"b", b"1"), (b"a", None), (b"b", b"2"), (b"c", None), (b"c", b"3")], 17)
+    assert rows.get_many([b"a", b"b", b"c"]) == [None, b"2", b"3"]
+    assert rows.offset == 17
+
+
+async def test_the_store_is_let_go_of_and_another_owner_in_this_process_can_open_it(
+    table: Any, rows: TablePartition
+) -> None:
+    rows.write({b"a": b"1"}, {}, 1)
     rows.release()
-    again = TablePartition(table, CHANGELOG, 1, world.send)
-    assert again.get(b"a") == b"1"
+    with pytest.raises(AttributeError):
+        rows.get(b"a")
+    table.data._dbs.clear()
+    gc.collect()
+    assert TablePartition(table, 2).get(b"a") == b"1", "would fail on the lock if anything still held it"
 
 
-def test_the_private_names_are_as_we_rely_on_them() -> None:
-    assert Store.offset_key == tables._OFFSET_KEY == OFFSET, WHY
-    assert callable(Store._db_for_partition), WHY
-
-
-def test_the_store_s_options_are_taken(table: Any) -> None:
+async def test_the_store_s_options_are_taken(table: Any) -> None:
     options = table.data.rocksdb_options
     for name, value in STORE_OPTIONS.items():
         assert getattr(options, name) == value, f"{name}: Faust's default would take gigabytes"

@@ -1,151 +1,196 @@
-"""What we rely on in Faust and its client, and what our consumer adds: a count of whole rounds, quick fetches."""
+"""Batches of one partition as single events: what is handed over, what counts as a round, what may be committed."""
 
 from __future__ import annotations
 
 import asyncio
-import inspect
-import tomllib
-from collections.abc import AsyncIterator
-from importlib.metadata import version
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
-from aiokafka import AIOKafkaConsumer
-from faust.tables.recovery import Recovery
-from faust.transport.drivers import aiokafka as driver
-from faust.types import TP, Message
+from faust.types import TP
 
 from stream_app.runtime import faust_app, transport
-from stream_app.runtime.transport import FETCH_WAIT_MS, QuickFetchThread, TrackingConsumer, TrackingTransport
+from stream_app.runtime.transport import MAX_BATCH, BatchConsumer, BatchTransport, CommittedFetchThread
 from stream_app.settings import Settings
 
-ROOT = Path(__file__).parents[2]
-WHY = (
-    "stream_app/runtime relies on private names of exact versions (docs/decisions/0003-explicit-acks.md, the pins in "
-    "pyproject.toml): prove the line again before you change this"
-)
-PINNED = {"faust-streaming": "0.15.3", "aiokafka": "0.14.0", "mode-streaming": "0.7.1"}
+WHY = "docs/engine.md section 2"
+ONE, TWO, OTHER = TP("tool-call", 0), TP("tool-call", 1), TP("call-ended", 0)
 
 
-@pytest.mark.parametrize("name", PINNED)
-def test_the_versions_are_pinned_and_installed(name: str) -> None:
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    assert f"{name}=={PINNED[name]}" in project["dependencies"], WHY
-    assert version(name) == PINNED[name], WHY
+@dataclass
+class Record:
+    """What the client hands over."""
+
+    topic: str
+    partition: int
+    offset: int
+    timestamp: int = 5_000
+    timestamp_type: int = 1
+    key: bytes | None = b"k"
+    value: bytes | None = b"{}"
+    headers: tuple[tuple[str, bytes], ...] = ()
 
 
-@pytest.mark.parametrize(
-    ("owner", "name"),
-    [
-        (driver.Consumer, "getmany"),
-        (driver.Consumer, "_new_consumer_thread"),
-        (driver.Consumer, "highwater"),
-        (driver.Consumer, "highwaters"),
-        (driver.Consumer, "position"),
-        (driver.Consumer, "assignment"),
-        (driver.AIOKafkaConsumerThread, "_create_worker_consumer"),
-        (driver.Transport, "Consumer"),
-        (Recovery, "_build_offsets"),
-        (Recovery, "_restart_recovery"),
-    ],
-)
-def test_the_names_we_extend_or_call_exist(owner: type, name: str) -> None:
-    assert hasattr(owner, name), WHY
+def records(tp: TP, *offsets: int) -> list[Record]:
+    return [Record(tp.topic, tp.partition, offset) for offset in offsets]
 
 
-def test_the_names_have_the_shape_we_override() -> None:
-    assert inspect.isasyncgenfunction(driver.Consumer.getmany), WHY
-    assert list(inspect.signature(driver.Consumer.getmany).parameters) == ["self", "timeout"], WHY
-    created = inspect.signature(driver.AIOKafkaConsumerThread._create_worker_consumer)
-    assert list(created.parameters) == ["self", "transport"], WHY
-    assert "_new_consumer_thread" in inspect.getsource(driver.Consumer.__mro__[1]), f"{WHY}: who calls it"
+class Rounds:
+    """The consumer of a stage whose next fetch is given; nothing is asked of a broker."""
+
+    def __init__(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.app = faust_app.build(Settings(), "intake", ("tool-call",), None, tmp_path)[0]
+        self.consumer: Any = self.app.consumer
+        self.app.consumer_generation_id = 3
+        self.fetched: dict[TP, list[Record]] | None = {}
+        self.active: set[TP] | None = {ONE, TWO}
+        self.pauses: list[float] = []
+        self.seeks = 0
+        self.during: Callable[[], None] = lambda: None
+
+        async def next_records(timeout: float) -> Any:
+            assert timeout == 5.0
+            self.during()
+            return self.fetched, self.active
+
+        async def sleep(seconds: float) -> None:
+            self.pauses.append(seconds)
+
+        async def seek() -> None:
+            self.seeks += 1
+
+        monkeypatch.setattr(self.consumer, "_wait_next_records", next_records)
+        monkeypatch.setattr(self.consumer, "perform_seek", seek)
+        monkeypatch.setattr(asyncio, "sleep", sleep)
+        self.consumer.flow_active = True
+
+    async def round(self) -> list[tuple[TP, Any]]:
+        return [one async for one in self.consumer.getmany(5.0)]
 
 
-def test_the_client_reads_the_fetch_wait_when_it_starts() -> None:
-    """We set the private field between construction and start."""
-    assert "self._fetch_max_wait_ms" in inspect.getsource(AIOKafkaConsumer.start), WHY
+@pytest.fixture
+def rounds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Rounds:
+    return Rounds(tmp_path, monkeypatch)
 
 
-def test_streams_run_in_the_compiled_iterator() -> None:
-    """The pure Python path acknowledges records of an old generation."""
-    from faust.streams import _CStreamIterator
-
-    assert _CStreamIterator is not None, WHY
-
-
-def built(tmp_path: Path) -> Any:
-    return faust_app.build(Settings(), "intake", ("tool-call",), None, tmp_path)[0]
-
-
-async def test_an_app_has_our_transport_consumer_and_thread(tmp_path: Path) -> None:
-    app = built(tmp_path)
-    assert isinstance(app.transport, TrackingTransport)
-    assert isinstance(app.consumer, TrackingConsumer)
+async def test_an_app_has_our_transport_consumer_and_thread(rounds: Rounds) -> None:
+    app = rounds.app
+    assert isinstance(app.transport, BatchTransport)
+    assert isinstance(app.consumer, BatchConsumer)
     thread = app.consumer._new_consumer_thread()
-    assert isinstance(thread, QuickFetchThread)
+    assert isinstance(thread, CommittedFetchThread)
     client = thread._create_worker_consumer(app.transport)
-    assert client._fetch_max_wait_ms == FETCH_WAIT_MS < 250, "below the clock's interval: idle partitions delay nothing"
+    assert client._fetch_max_wait_ms == transport.FETCH_WAIT_MS < 250, "below the clock's interval"
+    assert client._isolation_level == "read_committed", "docs/engine.md section 3"
     assert client._enable_auto_commit is False
     assert client._auto_offset_reset == "earliest"
     assert client._group_id == "stream-app-intake"
 
 
-def message(offset: int, partition: int = 0) -> tuple[TP, Message]:
-    tp = TP("tool-call", partition)
-    return tp, Message("tool-call", partition, offset, 0.0, 0, None, None, b"{}", None, tp=tp)
+async def test_a_partition_s_records_are_one_event_named_by_the_last_of_them(rounds: Rounds) -> None:
+    rounds.fetched = {ONE: records(ONE, 4, 5, 9), TWO: records(TWO, 1)}
+    handed = await rounds.round()
+    assert [(tp, message.offset, [one.offset for one in message.value]) for tp, message in handed] == [
+        (ONE, 9, [4, 5, 9]),
+        (TWO, 1, [1]),
+    ]
+    message = handed[0][1]
+    assert (message.topic, message.partition, message.timestamp, message.generation_id) == ("tool-call", 0, 5.0, 3)
+    assert message.tp == ONE
 
 
-class Rounds:
-    """Stands in for Faust's own `getmany`."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, records: list[tuple[TP, Message]]) -> None:
-        self.pauses: list[float] = []
-
-        async def getmany(_: Any, timeout: float) -> AsyncIterator[tuple[TP, Message]]:
-            assert timeout == 5.0
-            for one in records:
-                yield one
-
-        async def sleep(seconds: float) -> None:
-            self.pauses.append(seconds)
-
-        monkeypatch.setattr(driver.Consumer, "getmany", getmany)
-        monkeypatch.setattr(asyncio, "sleep", sleep)
+async def test_a_long_fetch_comes_in_batches_and_the_partitions_take_turns(rounds: Rounds) -> None:
+    rounds.fetched = {ONE: records(ONE, *range(2 * MAX_BATCH + 1)), TWO: records(TWO, 7)}
+    handed = [(tp.partition, len(message.value), message.offset) for tp, message in await rounds.round()]
+    assert handed == [
+        (0, MAX_BATCH, MAX_BATCH - 1),
+        (1, 1, 7),
+        (0, MAX_BATCH, 2 * MAX_BATCH - 1),
+        (0, 1, 2 * MAX_BATCH),
+    ], "no record twice, none left out, and a short partition does not wait for a long one"
 
 
-async def test_a_round_counts_when_it_has_ended_and_what_it_handed_over_is_known_at_once(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    Rounds(monkeypatch, [message(4), message(5), message(9, partition=1)])
-    consumer = built(tmp_path).consumer
+async def test_partitions_that_are_not_active_are_left_out(rounds: Rounds) -> None:
+    rounds.fetched = {ONE: records(ONE, 1), OTHER: records(OTHER, 1), TWO: []}
+    assert [tp for tp, _ in await rounds.round()] == [ONE]
+    rounds.active = None
+    assert [tp for tp, _ in await rounds.round()] == [ONE, OTHER], "None means all"
+
+
+async def test_what_was_handed_over_is_known_at_once_and_a_round_counts_when_it_has_ended(rounds: Rounds) -> None:
+    rounds.fetched = {ONE: records(ONE, 4, 5), TWO: records(TWO, 9)}
     seen = []
-    async for tp, one in consumer.getmany(5.0):
-        assert consumer.handed[tp] == one.offset, "before anybody else can see the record"
-        assert consumer.rounds == 0
-        seen.append(one.offset)
-    assert seen == [4, 5, 9]
-    assert consumer.rounds == 1
-    assert consumer.handed == {TP("tool-call", 0): 5, TP("tool-call", 1): 9}
+    async for tp, message in rounds.consumer.getmany(5.0):
+        assert rounds.consumer.handed[tp] == message.offset, "before anybody else can see the record"
+        assert rounds.consumer.rounds == 0
+        seen.append(message.offset)
+    assert seen == [5, 9]
+    assert rounds.consumer.rounds == 1
+    assert rounds.consumer.handed == {ONE: 5, TWO: 9}
 
 
-async def test_a_round_that_is_broken_off_does_not_count(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    Rounds(monkeypatch, [message(4), message(5)])
-    consumer = built(tmp_path).consumer
-    records = consumer.getmany(5.0)
-    await anext(records)
-    await records.aclose()
-    assert consumer.rounds == 0
-    assert consumer.handed == {TP("tool-call", 0): 4}
+async def test_a_round_that_is_broken_off_does_not_count(rounds: Rounds) -> None:
+    rounds.fetched = {ONE: records(ONE, 4), TWO: records(TWO, 9)}
+    batches = rounds.consumer.getmany(5.0)
+    await anext(batches)
+    await batches.aclose()
+    assert rounds.consumer.rounds == 0
+    assert rounds.consumer.handed == {ONE: 4}
+
+
+async def test_after_a_rebalance_nothing_more_of_the_fetch_is_handed_over(rounds: Rounds) -> None:
+    rounds.fetched = {ONE: records(ONE, 4), TWO: records(TWO, 9)}
+    batches = rounds.consumer.getmany(5.0)
+    await anext(batches)
+    rounds.app.consumer_generation_id = 4
+    assert [one async for one in batches] == [], "its positions are sought anew"
+    assert rounds.consumer.rounds == 0
+
+
+async def test_a_fetch_that_comes_while_the_flow_is_stopped_is_dropped_and_fetched_again(rounds: Rounds) -> None:
+    rounds.fetched = {ONE: records(ONE, 4)}
+
+    def stop() -> None:
+        rounds.consumer.flow_active = False
+
+    rounds.during = stop
+    assert await rounds.round() == []
+    assert rounds.seeks == 1, "or these records would never come"
+    assert (rounds.consumer.rounds, rounds.consumer.handed) == (0, {})
 
 
 @pytest.mark.parametrize(
     ("count", "lingers"), [(0, 0), (1, 1), (transport.FULL_ROUND - 1, 1), (transport.FULL_ROUND, 0)]
 )
-async def test_only_a_small_round_is_followed_by_a_pause(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, count: int, lingers: int
-) -> None:
-    faked = Rounds(monkeypatch, [message(n) for n in range(count)])
-    consumer = built(tmp_path).consumer
-    assert len([one async for one in consumer.getmany(5.0)]) == count
-    assert faked.pauses == [transport.LINGER_S] * lingers
+async def test_only_a_small_round_is_followed_by_a_pause(rounds: Rounds, count: int, lingers: int) -> None:
+    rounds.fetched = {ONE: records(ONE, *range(count))}
+    await rounds.round()
+    assert rounds.pauses == [transport.LINGER_S] * lingers
+
+
+async def test_a_batch_is_committed_by_its_last_record_once(rounds: Rounds) -> None:
+    consumer = rounds.consumer
+    consumer._committed_offset[ONE] = 4
+    consumer._acked[ONE].extend([9, 12])
+    consumer._acked_index[ONE].update([9, 12])
+    assert consumer._new_offset(ONE) == 13, "the offsets between are in the batches, or control records: no gaps"
+    assert consumer._new_offset(ONE) is None
+    assert consumer._new_offset(TWO) is None
+    assert not consumer._acked_index[ONE], "or it would grow for ever"
+
+
+async def test_gaps_are_not_remembered(rounds: Rounds) -> None:
+    """Faust holds one entry for every offset that a compacted or transactional topic leaves out."""
+    await rounds.consumer._add_gap(ONE, 0, 1_000_000)
+    assert not rounds.consumer._acked[ONE]
+
+
+async def test_the_schema_passes_the_list_on_undecoded(rounds: Rounds) -> None:
+    tp, message = ONE, transport._message(ONE, records(ONE, 1, 2), 3)
+    decode = transport.BatchSchema(key_type=bytes, value_type=bytes).compile(rounds.app)
+    event = await decode(message)
+    assert event.value is message.value
+    assert event.message is message
+    assert (tp, event.message.offset) == (ONE, 2)
