@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import importlib
+import os
 import sys
+import traceback
 
 import click
 from pydantic import ValidationError
 
 from stream_app import __version__
+
+EXIT_UNEXPECTED = 70
+"""A defect of ours, or something nobody thought of (`EX_SOFTWARE`): never 1, which is an answer."""
+LOG_LEVEL = "STREAM_APP_LOG_LEVEL"
 
 COMMANDS: tuple[tuple[str, str, str, str], ...] = (
     ("demo", "stream_app.cli.demo", "demo", "Replay conversations through the whole line and check what comes out."),
@@ -45,18 +51,34 @@ class Commands(click.Group):
             formatter.write_dl([(name, line) for name, _, _, line in COMMANDS])
 
 
+def _debug(_context: click.Context, _parameter: click.Parameter, wanted: bool) -> None:
+    if wanted:
+        os.environ[LOG_LEVEL] = "DEBUG"  # Also for the processes that a command starts.
+
+
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="stream-app")
+@click.option(
+    "--debug",
+    is_flag=True,
+    expose_value=False,
+    callback=_debug,
+    help=f"Log everything, and show where an unexpected error came from; the same as {LOG_LEVEL}=DEBUG.",
+)
 def cli() -> None:
     """Call Evidence Stream: joins what a voice-agent call leaves in many systems into one verifiable packet."""
 
 
 def main() -> None:
-    """Run the command line; exit codes: 0 ok, 1 negative answer, 2 usage, 3 surroundings, 130 interrupted."""
+    """Run the command line.
+
+    Exit codes: 0 ok, 1 negative answer, 2 usage, 3 surroundings, 70 an unexpected error, 130 interrupted.
+    """
     from stream_app.pipeline.ports import StoreError
     from stream_app.policy_file import PolicyFileError
     from stream_app.runtime.admin import TopicCreationFailed
     from stream_app.runtime.client import KafkaUnavailable, TopicAbsent
+    from stream_app.telemetry.export import TelemetryError
 
     try:
         sys.exit(cli(standalone_mode=False) or 0)
@@ -76,9 +98,18 @@ def main() -> None:
         # The policy of the settings: commands that are given a file explain it themselves.
         click.echo(f"{error}\nSTREAM_APP_POLICY_FILE names this policy file", err=True)
         sys.exit(2)
-    except (KafkaUnavailable, TopicAbsent, TopicCreationFailed, StoreError) as error:
+    except (KafkaUnavailable, TopicAbsent, TopicCreationFailed, StoreError, TelemetryError) as error:
         click.echo(str(error), err=True)
         sys.exit(3)
+    except Exception as error:
+        if os.environ.get(LOG_LEVEL, "").upper() == "DEBUG":
+            traceback.print_exc()
+        said = " ".join(f"{type(error).__name__}: {error}".split()).rstrip(":")
+        click.echo(
+            f"unexpected {said}; this is a defect: `stream-app --debug ...` shows where it came from, please report it",
+            err=True,
+        )
+        sys.exit(EXIT_UNEXPECTED)
 
 
 if __name__ == "__main__":
