@@ -21,6 +21,7 @@ COMMANDS: tuple[tuple[str, str, str, str], ...] = (
     ("dev", "stream_app.cli.dev", "dev", "Start, look at and stop the embedded Kafka broker and S3 server."),
     ("topics", "stream_app.cli.topics", "topics", "Create and check topics; activate the policy."),
     ("worker", "stream_app.cli.worker", "worker", "Run stages of the line until stopped."),
+    ("health", "stream_app.cli.health", "health", "Ask a running worker whether its stages get on."),
     ("stage", "stream_app.cli.worker", "stage", "Run one stage in this process, without a supervisor."),
     ("packets", "stream_app.cli.packets", "packets", "Look at packets as they come."),
     ("why", "stream_app.cli.why", "why", "Say what is known of one call, by any of its names."),

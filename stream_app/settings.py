@@ -67,6 +67,14 @@ class Settings(BaseSettings):
     drain_s: Annotated[float, Field(ge=0, le=60)] = 4.0
     """How long a stopping stage may finish what it has begun."""
 
+    # Health
+    health_port: Annotated[int, Field(ge=0, le=65535)] = 0
+    """Where a worker answers /livez and /readyz; 0: any free port, which it prints. A port that is taken is refused."""
+    health_host: str = "127.0.0.1"
+    """Loopback, or 0.0.0.0 in a container whose orchestrator asks from outside."""
+    watchdog_s: Annotated[float, Field(ge=5, le=3600)] = 45.0
+    """A stage that gave no sign of life for so long is killed and started again by its supervisor."""
+
     # Telemetry
     otlp_endpoint: str | None = None
     """OTLP/HTTP base URL for metrics and spans; None switches the export off."""

@@ -29,8 +29,12 @@ def _stages(_context: click.Context, _parameter: click.Parameter, value: str) ->
     help="Which stages to run here, comma-separated; each is its own process and consumer group.",
 )
 def worker(stages: tuple[StageName, ...]) -> None:
-    """Run stages of the line until stopped (Ctrl-C or SIGTERM). Prints `ready <stage>` for each."""
+    """Run stages of the line until stopped (Ctrl-C or SIGTERM). Prints `ready <stage>` for each.
+
+    Also prints `health <URL>`: there it answers /livez and /readyz (see STREAM_APP_HEALTH_PORT).
+    """
     from stream_app import app
+    from stream_app.runtime import health_server
     from stream_app.runtime.supervisor import Supervisor
 
     settings = Settings()
@@ -44,10 +48,20 @@ def worker(stages: tuple[StageName, ...]) -> None:
             grace_s=settings.drain_s + _EXTRA_GRACE_S,
             say=lambda line: print(line, flush=True),
             give_up_after=5,
+            kill_after_s=settings.watchdog_s,
         )
-        return await supervisor.run()
+        serving = health_server.serve(
+            supervisor.watches, lambda: supervisor.stopping, settings.health_host, settings.health_port
+        )
+        async with serving as url:
+            print(f"health {url}", flush=True)
+            return await supervisor.run()
 
-    sys.exit(asyncio.run(main()))
+    try:
+        sys.exit(asyncio.run(main()))
+    except health_server.HealthPortError as error:
+        click.echo(str(error), err=True)
+        sys.exit(3)
 
 
 @click.command()
@@ -59,8 +73,9 @@ def stage(name: StageName) -> None:
 
     settings = Settings()
     recording = telemetry.start(settings, name)
+    store = app.object_store(settings) if name == "seal" else None
     try:
-        sys.exit(run_stage(settings, app.binding_of(name, settings, recording), recording.recorder))
+        sys.exit(run_stage(settings, app.binding_of(name, settings, recording), recording.recorder, store))
     finally:
         recording.shutdown()
 

@@ -8,13 +8,16 @@ import os
 import signal
 import sys
 import threading
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
 
-from stream_app.pipeline.ports import StoreError
-from stream_app.runtime import faust_app
+from stream_app.pipeline.ports import ObjectStore, StoreError
+from stream_app.runtime import faust_app, health_probe, heartbeat
 from stream_app.runtime.client import KafkaUnavailable, TopicAbsent
+from stream_app.runtime.health import StageHealth
 from stream_app.runtime.host import Binding, Host
+from stream_app.runtime.host_watch import HostWatch
 from stream_app.runtime.state_dir import StateDirError
-from stream_app.runtime.supervisor import SUPERVISED
+from stream_app.runtime.supervisor import RESTARTS, SUPERVISED
 from stream_app.settings import Settings
 from stream_app.telemetry import Recorder
 
@@ -25,8 +28,14 @@ EXTRA_STOP_S = 5.0
 """Beyond the drain: how long Faust may take to leave its group before we leave without it."""
 
 
-def run_stage(settings: Settings, binding: Binding, recorder: Recorder) -> int:
-    """Run until SIGTERM or SIGINT; returns the exit code: 0, or 3 without its surroundings. A failed stage exits 70."""
+Store = AbstractAsyncContextManager[ObjectStore]
+
+
+def run_stage(settings: Settings, binding: Binding, recorder: Recorder, store: Store | None = None) -> int:
+    """Run until SIGTERM or SIGINT; returns the exit code: 0, or 3 without its surroundings. A failed stage exits 70.
+
+    `store`, not entered yet: what the stage's health asks, where the stage cannot work without one.
+    """
     logging.basicConfig(
         level=settings.log_level,
         stream=sys.stderr,
@@ -34,15 +43,20 @@ def run_stage(settings: Settings, binding: Binding, recorder: Recorder) -> int:
     )
     faust_app.quiet_loggers()
     try:
-        return asyncio.run(_run(settings, binding, recorder))
+        return asyncio.run(_run(settings, binding, recorder, store))
     except (KafkaUnavailable, TopicAbsent, StoreError, StateDirError) as error:
         log.error("%s", error)
         return 3
 
 
-async def _run(settings: Settings, binding: Binding, recorder: Recorder) -> int:
+async def _run(settings: Settings, binding: Binding, recorder: Recorder, store: Store | None) -> int:
     parent, bound_s = os.getppid(), settings.drain_s + EXTRA_STOP_S
+    health = StageHealth(binding.stage, needs_store=store is not None)
+    watched = asyncio.create_task(_watched(settings, health, store), name="health")
+    for cause, name in RESTARTS.items():
+        recorder.stage_restarted(binding.stage, cause, count=int(os.environ.get(name, "0")))
     host = Host(settings, binding, recorder)
+    looking = asyncio.create_task(HostWatch(host, health).run(), name="health of the host")
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -65,7 +79,26 @@ async def _run(settings: Settings, binding: Binding, recorder: Recorder) -> int:
     await host.close_lanes()
     await app.stop()
     await host.close()
+    looking.cancel()
+    watched.cancel()
+    await asyncio.wait({looking, watched}, timeout=1)
     return 0
+
+
+async def _watched(settings: Settings, health: StageHealth, store: Store | None) -> None:
+    """Beat, and ask from outside how the stage is, until cancelled; the beat stops for nothing but a blocked loop."""
+    beating = asyncio.create_task(heartbeat.beat(heartbeat.claim(), health), name="heartbeat")
+    try:
+        async with AsyncExitStack() as stack:
+            check = None
+            if store is not None:
+                check = health_probe.store_check(await stack.enter_async_context(store), settings.packet_bucket)
+            await health_probe.Probe(settings, health, check).run()
+    except Exception as error:  # Then /readyz says for ever that the broker has not answered; say why.
+        log.error("the stage's health cannot be asked", exc_info=error)
+        await beating
+    finally:
+        beating.cancel()
 
 
 async def _stop_when_orphaned(parent: int, stopping: asyncio.Event) -> None:

@@ -21,6 +21,7 @@ AlertState = Literal["firing", "resolved"]
 SealOutcome = Literal["stored", "adopted", "conflict", "retried", "failed"]
 StoreOperation = Literal["put", "get", "head", "digest", "list"]
 StoreFailure = Literal["missing", "denied", "too_large", "unavailable", "other"]
+RestartCause = Literal["failed", "frozen"]
 Instrument = Literal["counter", "gauge", "histogram"]
 
 UNKNOWN_TYPE = "unknown"
@@ -102,6 +103,7 @@ ALERT_STATE = Label("state", get_args(AlertState))
 SEAL_OUTCOME = Label("outcome", get_args(SealOutcome))
 OPERATION = Label("operation", get_args(StoreOperation))
 FAILURE = Label("failure", get_args(StoreFailure))
+RESTART_CAUSE = Label("cause", get_args(RestartCause))
 
 LATENCY_BUCKETS = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0)
 """Seconds; 60 is where a reviewer starts to call a packet late, so bounds stand on both sides of it."""
@@ -170,6 +172,11 @@ METRICS: tuple[Metric, ...] = (
     Metric(
         "stream_app_stage_lag_records", "gauge", "{record}",
         "Records between what the stage has confirmed and the end of its inputs, over its own partitions.", (STAGE,),
+    ),
+    Metric(
+        "stream_app_stage_restarts_total", "counter", "{restart}",
+        "How often the stage's supervisor has started it again: it failed, or it froze and was killed by the watchdog.",
+        (STAGE, RESTART_CAUSE),
     ),
     Metric(
         "stream_app_stage_up", "gauge", "{stage}",

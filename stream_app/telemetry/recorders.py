@@ -21,6 +21,7 @@ from stream_app.telemetry.catalogue import (
     AlertState,
     Disposition,
     Metric,
+    RestartCause,
     SealOutcome,
     Stage,
     StoreFailure,
@@ -142,6 +143,12 @@ class Recorder:
     def stage_lag(self, stage: Stage, *, records: int) -> None:
         """Records behind the end of its inputs, over the partitions this process owns."""
         self._gauge("stream_app_stage_lag_records").set(records, stage)
+
+    def stage_restarted(self, stage: Stage, cause: RestartCause, *, count: int) -> None:
+        """The stage's supervisor had started it again `count` times before this process; told once, at its start.
+
+        The whole count each time: a series that goes on over restarts shows the last one to `increase()`."""
+        self._counter("stream_app_stage_restarts_total").add(count, stage, cause)
 
     def event(self, type: str, disposition: Disposition, *, count: int = 1) -> None:
         """`count` input positions of this event type (`catalogue.UNKNOWN_TYPE` where none could be read) ended so."""

@@ -134,6 +134,15 @@ def test_the_worker_runs_all_stages_with_settings_that_exist(compose: dict[str, 
     assert worker["depends_on"]["topics"]["condition"] == "service_completed_successfully"
 
 
+def test_the_worker_is_asked_for_its_health_on_a_port_that_is_set(compose: dict[str, Any]) -> None:
+    worker = _service(compose, "worker")
+    assert worker["healthcheck"]["test"] == ["CMD", "stream-app", "health"]
+    settings = Settings(health_port=int(worker["environment"]["STREAM_APP_HEALTH_PORT"]))
+    assert settings.health_port
+    metrics = int(worker["environment"]["STREAM_APP_METRICS_PORT"])
+    assert settings.health_port not in range(metrics, metrics + len(STAGES))
+
+
 def test_files_that_are_mounted_exist_and_hold_what_they_should(compose: dict[str, Any]) -> None:
     for service in compose["services"].values():
         for volume in service.get("volumes", ()):

@@ -21,6 +21,7 @@ from stream_app.telemetry.catalogue import (
     AlertState,
     Disposition,
     Metric,
+    RestartCause,
     SealOutcome,
     StoreFailure,
     StoreOperation,
@@ -57,6 +58,8 @@ def a_run(recorder: Recorder, seed: int, events: int = 3000) -> None:
         recorder.stage_lag(stage, records=chance.randrange(10_000))
         for reason in get_args(DeadLetterReason):
             recorder.dead_letter(stage, reason)
+        for cause in get_args(RestartCause):
+            recorder.stage_restarted(stage, cause, count=1)
     for partition in (0, 3, 1023):
         recorder.joins_open(partition, count=chance.randrange(100), oldest_s=chance.random() * 900)
         recorder.events_parked(partition, count=chance.randrange(9))
@@ -126,6 +129,12 @@ def test_a_stage_starts_not_ready_with_the_watched_counters_at_zero(telemetry: T
     assert value(telemetry, "stream_app_stage_up", stage="join") == 1
 
 
+@pytest.mark.parametrize("count", [0, 3])
+def test_restarts_show_their_whole_count_from_the_first_scrape(telemetry: Telemetry, count: int) -> None:
+    telemetry.recorder.stage_restarted("join", "frozen", count=count)
+    assert value(telemetry, "stream_app_stage_restarts_total", stage="join", cause="frozen") == count
+
+
 def test_a_partition_that_was_given_away_is_no_longer_shown(telemetry: Telemetry) -> None:
     for partition in (1, 2):
         telemetry.recorder.joins_open(partition, count=5, oldest_s=60)
@@ -158,6 +167,7 @@ REFUSED: tuple[tuple[str, tuple[Any, ...], dict[str, Any]], ...] = (
     ("store_error", ("put", "HTTP 500"), {}),
     ("stage_up", (None, ), {"up": True}),
     ("stage_lag", ("all", ), {"records": 1}),
+    ("stage_restarted", ("join", "tired"), {"count": 1}),
 )  # fmt: skip
 
 
