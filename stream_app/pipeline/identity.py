@@ -27,7 +27,6 @@ from stream_app.core.alias_rows import (
     read_row,
     write_row,
 )
-from stream_app.core.alias_rows import local_rows as local_rows
 from stream_app.core.clock import PartitionClock, advance
 from stream_app.core.evidence import ClockRecord, Position
 from stream_app.core.identity import Alias, Claim, Resolution
@@ -110,7 +109,7 @@ class IdentityPartition:
         self._waiting = 0
         self._held: dict[str, _Held] = {}
 
-    def recover(self, _rows: object = None) -> None:
+    def recover(self) -> None:
         """Count what waits; of aliases nothing is kept in memory."""
         self._looked = 0
         self._waiting = len(self._due(ORPHAN, 0, LATEST_MS))

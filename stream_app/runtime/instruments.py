@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
-from typing import Literal
+from contextlib import AbstractContextManager, ExitStack
+from typing import Literal, cast
 
+import msgspec
 from msgspec.structs import replace
 
-from stream_app.core.orders import SealOrder
+from stream_app.core.dead_letters import DeadLetterReason
+from stream_app.core.orders import AlertKind, CompletedBy, SealOrder
 from stream_app.core.packet import Packet
 from stream_app.core.wire import WireError, read_json
 from stream_app.pipeline.join import Ended, Observer
 from stream_app.pipeline.ports import Effects, Headers, Incoming, Outgoing
 from stream_app.settings import StageName
 from stream_app.telemetry import Recorder, Telemetry
-from stream_app.telemetry.catalogue import UNKNOWN_TYPE
+from stream_app.telemetry.catalogue import UNKNOWN_TYPE, AlertState
+from stream_app.telemetry.propagation import carries_trace
 from stream_app.telemetry.spans import OpenSpan
 from stream_app.topics import DEAD_LETTERS, IDENTITY, INTAKE_TOPICS, JOIN_ALERTS, SEAL_ORDERS, SEAL_RETRY
 
@@ -25,37 +29,103 @@ _TYPES = {topic.name for topic in INTAKE_TOPICS}
 OpensSpan = Callable[[Headers], AbstractContextManager[OpenSpan]]
 
 
-def instrumented(
-    stage: StageName, telemetry: Telemetry, opens: OpensSpan, handle: Callable[[Incoming], Effects]
-) -> Callable[[Incoming], Effects]:
-    """`handle` with a span around it, its outcome counted, and its records carrying the trace on."""
+Fold = Callable[[Sequence[Incoming]], Sequence[Effects]]
 
-    def handled(incoming: Incoming) -> Effects:
-        with opens(incoming.headers) as span:
-            effects = handle(incoming)
-            ending = ending_of(incoming, effects)
+
+class _Position(msgspec.Struct):
+    topic: str
+
+
+class _Letter(msgspec.Struct):
+    reason: str
+    position: _Position
+
+
+class _Alert(msgspec.Struct, rename="camel"):
+    kind: str
+    state: str
+
+
+class _Order(msgspec.Struct, rename="camel"):
+    completed_by: str
+
+
+class _Document(msgspec.Struct):
+    type: str
+
+
+class _Event(msgspec.Struct):
+    event: _Document
+
+
+class _Park(msgspec.Struct):
+    event: _Event
+    record: Literal["park"]
+
+
+_LETTER = msgspec.json.Decoder(_Letter)
+_ALERT = msgspec.json.Decoder(_Alert)
+_ORDER = msgspec.json.Decoder(_Order)
+_PARK = msgspec.json.Decoder(_Park)
+
+
+def instrumented(stage: StageName, telemetry: Telemetry, opens: OpensSpan, fold: Fold) -> Fold:
+    """`fold` with its outcome counted, a span around each traced record, and what is sent carrying the trace on.
+
+    The spans of a batch lie side by side: each shows how long its record was under way here.
+    """
+    identity = stage == "identity"
+
+    def folded(batch: Sequence[Incoming]) -> Sequence[Effects]:
+        traced = [index for index, incoming in enumerate(batch) if incoming.headers and carries_trace(incoming.headers)]
+        effects = _traced(opens, fold, batch, traced) if traced else fold(batch)
+        for one in effects:
+            if one.sends:
+                count(telemetry.recorder, stage, one)
+        if identity:
+            _count_parked(telemetry.recorder, batch, effects)
+        return effects
+
+    return folded
+
+
+def _traced(opens: OpensSpan, fold: Fold, batch: Sequence[Incoming], traced: list[int]) -> list[Effects]:
+    with ExitStack() as stack:
+        spans = [stack.enter_context(opens(batch[index].headers)) for index in traced]
+        effects = list(fold(batch))
+        for index, span in zip(traced, spans, strict=True):
+            one = effects[index]
+            ending = ending_of(batch[index], one)
             if ending is not None:
                 span.set(disposition=ending)
-            headers = span.headers()
-        if ending == "parked":
-            telemetry.recorder.event(_parked_type(incoming), "parked")
-        count(telemetry.recorder, stage, effects)
-        return carried(effects, headers)
-
-    return handled
+            if one.sends:
+                effects[index] = carried(one, span.headers())
+    return effects
 
 
 def ending_of(incoming: Incoming, effects: Effects) -> Literal["dead_letter", "parked"] | None:
     """How the record's way ended here, where it did; None when it goes on or is no event."""
     if any(send.topic == DEAD_LETTERS.name for send in effects.sends):
         return "dead_letter"
-    waits = incoming.topic == IDENTITY.name and not effects.sends and b'"record":"park"' in (incoming.value or b"")
-    return "parked" if waits else None
+    return "parked" if incoming.topic == IDENTITY.name and _parked_type(incoming, effects) else None
 
 
-def _parked_type(incoming: Incoming) -> str:
-    parked = read_json(incoming.value or b"{}")["event"]["event"]["type"]
+def _parked_type(incoming: Incoming, effects: Effects) -> str | None:
+    """The type of the event that now waits at its alias; None where the record is none, or went on."""
+    if effects.sends or effects.in_turn or effects.receipts:
+        return None
+    try:
+        parked = _PARK.decode(incoming.value or b"").event.event.type
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        return None
     return parked if parked in _TYPES else UNKNOWN_TYPE
+
+
+def _count_parked(recorder: Recorder, batch: Sequence[Incoming], effects: Sequence[Effects]) -> None:
+    types = Counter(_parked_type(incoming, one) for incoming, one in zip(batch, effects, strict=True))
+    for parked, number in types.items():
+        if parked is not None:
+            recorder.event(parked, "parked", count=number)
 
 
 def seal_outcome(effects: Effects) -> Literal["stored", "conflict", "retried", "failed"]:
@@ -87,18 +157,21 @@ def _with(send: Outgoing, headers: Headers) -> Outgoing:
 
 
 def count(recorder: Recorder, stage: StageName, effects: Effects) -> None:
-    """Count dead letters, alerts and orders from the records that say so: what is counted is what is sent."""
+    """Count dead letters, alerts and orders from the records that say so: what is counted is what is sent.
+
+    The recorder refuses what lies outside its closed sets, so what is decoded here need not be checked.
+    """
     for send in effects.sends:
         if send.topic == DEAD_LETTERS.name:
-            letter = read_json(send.value or b"{}")
-            recorder.dead_letter(stage, letter["reason"])
-            topic = letter["position"]["topic"]
+            letter = _LETTER.decode(send.value or b"")
+            recorder.dead_letter(stage, cast(DeadLetterReason, letter.reason))
+            topic = letter.position.topic
             recorder.event(topic if topic in _TYPES else UNKNOWN_TYPE, "dead_letter")
         elif send.topic == JOIN_ALERTS.name:
-            alert = read_json(send.value or b"{}")
-            recorder.join_alert(alert["kind"], alert["state"])
+            alert = _ALERT.decode(send.value or b"")
+            recorder.join_alert(cast(AlertKind, alert.kind), cast(AlertState, alert.state))
         elif send.topic == SEAL_ORDERS.name:
-            recorder.seal_ordered(read_json(send.value or b"{}")["completedBy"])
+            recorder.seal_ordered(cast(CompletedBy, _ORDER.decode(send.value or b"").completed_by))
 
 
 def join_observer(recorder: Recorder) -> Observer:

@@ -26,6 +26,8 @@ _TRACEPARENT = re.compile(
     r"(?P<version>[0-9a-f]{2})-(?P<trace>[0-9a-f]{32})-(?P<span>[0-9a-f]{16})-(?P<flags>[0-9a-f]{2})(?P<rest>-.*)?"
 )
 
+_PLAIN = re.compile(rb"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-0[01]")
+
 
 def parse_traceparent(text: str) -> SpanContext | None:
     """The remote span that a `traceparent` names, or None where it is not valid."""
@@ -46,6 +48,20 @@ def traceparent_of(headers: Headers) -> str | None:
         return None
     text = values[0].decode("latin-1").strip(" \t")
     return text if len(text) <= 128 and parse_traceparent(text) else None
+
+
+def carries_trace(headers: Headers) -> bool:
+    """Whether any header may hold trace context; cheap, for the many records that have none."""
+    return any("traceparent" in name.lower() for name, _ in headers)
+
+
+def handed_on(headers: Headers) -> Headers:
+    """What `inject(extract(headers))` gives, without building anything where one plain traceparent stands."""
+    named = [header for header in headers if "trace" in header[0].lower()]
+    if len(named) == 1 and named[0][0] == TRACEPARENT and _PLAIN.fullmatch(named[0][1] or b""):
+        return (named[0],)
+    context = extract(headers)
+    return () if context is None else inject(context)
 
 
 def _named(headers: Headers, name: str) -> list[bytes]:

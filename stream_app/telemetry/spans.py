@@ -14,7 +14,7 @@ from opentelemetry.context import Context
 from opentelemetry.trace import INVALID_SPAN, Link, SpanKind, Status, StatusCode, Tracer
 
 from stream_app.telemetry.catalogue import SPANS, Span
-from stream_app.telemetry.propagation import Headers, extract, inject, parse_traceparent
+from stream_app.telemetry.propagation import Headers, extract, handed_on, inject, parse_traceparent
 
 MAX_LINKS = 1024
 """Distinct trace contexts one packet's span links to; the SDK's own limit of 128 is less than a busy call has tools."""
@@ -26,10 +26,9 @@ _ROWS = {span.name: span for span in SPANS}
 class OpenSpan:
     """A span while its work goes on: takes the catalogue's attributes, and hands its context on as headers."""
 
-    def __init__(self, row: Span, span: trace.Span, parent: Context | None = None) -> None:
+    def __init__(self, row: Span, span: trace.Span) -> None:
         self._row = row
         self._span = span
-        self._parent = parent
 
     def set(self, **values: str) -> None:
         """Set attributes by label name; ValueError for a name or value that the catalogue does not list."""
@@ -41,9 +40,22 @@ class OpenSpan:
 
     def headers(self) -> Headers:
         """What to put on records that follow from this work: this span, or where it is not recorded its parent."""
-        if self._span is INVALID_SPAN:
-            return () if self._parent is None else inject(self._parent)
         return inject(trace.set_span_in_context(self._span, Context()))
+
+
+class UnrecordedSpan(OpenSpan, AbstractContextManager["UnrecordedSpan"]):
+    """A span that nobody looks at: takes the same attributes, and hands on what the record itself carried."""
+
+    def __init__(self, row: Span, carried: Headers) -> None:
+        super().__init__(row, INVALID_SPAN)
+        self._carried = carried
+
+    def headers(self) -> Headers:
+        """The record's own trace context, where it is valid."""
+        return handed_on(self._carried)
+
+    def __exit__(self, *_: object) -> None:
+        return
 
 
 class Spans:
@@ -68,13 +80,13 @@ class Spans:
     def seal_packet(self, links: Sequence[str]) -> AbstractContextManager[OpenSpan]:
         """Around the sealing of one packet; `links` are the traceparents of its evidence."""
         if not self._recording:
-            return _unrecorded(_ROWS["seal.packet"], None)
+            return UnrecordedSpan(_ROWS["seal.packet"], ())
         return packet_span(self._tracer, links)
 
     def _child(self, name: str, headers: Headers) -> AbstractContextManager[OpenSpan]:
-        parent = extract(headers)
-        if not self._recording or parent is None or not _sampled(parent):
-            return _unrecorded(_ROWS[name], parent)
+        parent = extract(headers) if self._recording else None
+        if parent is None or not _sampled(parent):
+            return UnrecordedSpan(_ROWS[name], headers)
         return _recorded(self._tracer, _ROWS[name], parent, ())
 
 
@@ -86,11 +98,6 @@ def packet_span(tracer: Tracer, links: Sequence[str]) -> AbstractContextManager[
 
 def _sampled(context: Context) -> bool:
     return trace.get_current_span(context).get_span_context().trace_flags.sampled
-
-
-@contextmanager
-def _unrecorded(row: Span, parent: Context | None) -> Iterator[OpenSpan]:
-    yield OpenSpan(row, INVALID_SPAN, parent)
 
 
 @contextmanager

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 
 import pytest
@@ -96,26 +96,45 @@ def test_a_handler_is_wrapped_in_a_span_whose_context_goes_on(telemetry: Telemet
     provider.add_span_processor(SimpleSpanProcessor(exporter))
     spans = Spans(provider.get_tracer("test"))
     out = Outgoing("evidence", b"k", b"v")
-    handle = instruments.instrumented("intake", telemetry, spans.intake_accept, lambda _: Effects(sends=(out, BROKEN)))
-    sent = handle(INPUT).sends[0]
+    fold = instruments.instrumented(
+        "intake", telemetry, spans.intake_accept, lambda batch: [Effects(sends=(out, BROKEN)) for _ in batch]
+    )
+    first, without = fold([INPUT, replace(INPUT, headers=())])
+    sent = first.sends[0]
     (span,) = exporter.get_finished_spans()
     assert span.name == "intake.accept"
     assert span.context is not None
     assert span.parent is not None
     assert f"{span.parent.span_id:016x}" == "cd" * 8
     assert sent.headers == (("traceparent", f"00-{'ab' * 16}-{span.context.span_id:016x}-01".encode()),)
-    assert totals(telemetry, "stream_app_dead_letters_total") == {("not_json", "intake"): 1}
-    without = handle(replace(INPUT, headers=()))
+    assert totals(telemetry, "stream_app_dead_letters_total") == {("not_json", "intake"): 2}
     assert without.sends[0].headers == ()
     assert len(exporter.get_finished_spans()) == 1, "no producer's trace, no span"
 
 
 def test_an_error_of_the_handler_is_not_swallowed(telemetry: Telemetry) -> None:
-    def fail(_: Incoming) -> Effects:
+    def fail(_: Sequence[Incoming]) -> list[Effects]:
         raise RuntimeError("bug")
 
-    with pytest.raises(RuntimeError, match="bug"):
-        instruments.instrumented("join", telemetry, plain, fail)(INPUT)
+    for headers in (SAMPLED, ()):
+        with pytest.raises(RuntimeError, match="bug"):
+            instruments.instrumented("join", telemetry, plain, fail)([replace(INPUT, headers=headers)])
+
+
+def test_a_batch_keeps_its_order_and_each_record_its_own_trace(telemetry: Telemetry) -> None:
+    other = "00-" + "12" * 16 + "-" + "34" * 8 + "-00"
+    batch = [
+        replace(INPUT, headers=headers, offset=number)
+        for number, headers in enumerate(((), SAMPLED, (("traceparent", other.encode()),), (("x", b"y"),)))
+    ]
+    spans = Spans(TracerProvider().get_tracer("test"), recording=False)
+
+    def fold(records: Sequence[Incoming]) -> list[Effects]:
+        return [Effects(sends=(Outgoing("evidence", b"%d" % record.offset, b"v"),)) for record in records]
+
+    done = instruments.instrumented("intake", telemetry, spans.intake_accept, fold)(batch)
+    assert [one.sends[0].key for one in done] == [b"0", b"1", b"2", b"3"]
+    assert [one.sends[0].headers for one in done] == [(), SAMPLED, (("traceparent", other.encode()),), ()]
 
 
 def test_parked_is_counted_by_type_and_moving_on_is_not(telemetry: Telemetry) -> None:
@@ -129,8 +148,8 @@ def test_parked_is_counted_by_type_and_moving_on_is_not(telemetry: Telemetry) ->
     assert instruments.ending_of(replace(park, topic=EVIDENCE.name), Effects()) is None
     assert instruments.ending_of(park, Effects(sends=(BROKEN,))) == "dead_letter"
     assert instruments.ending_of(replace(park, value=None), Effects()) is None
-    for effects in (Effects(), onward):
-        instruments.instrumented("identity", telemetry, plain, lambda _, effects=effects: effects)(park)
+    fold = instruments.instrumented("identity", telemetry, plain, lambda _: [Effects(), onward, Effects()])
+    fold([park, park, clock])
     assert totals(telemetry, "stream_app_events_total") == {("parked", "artifact-ready"): 1}
 
 

@@ -9,7 +9,7 @@ from opentelemetry import trace
 from opentelemetry.context import Context
 
 from stream_app.telemetry import extract, inject
-from stream_app.telemetry.propagation import Headers, parse_traceparent, traceparent_of
+from stream_app.telemetry.propagation import Headers, carries_trace, handed_on, parse_traceparent, traceparent_of
 
 PARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 
@@ -101,3 +101,19 @@ def test_a_bad_tracestate_is_dropped_and_the_parent_stays(state: bytes) -> None:
 @given(st.lists(st.tuples(st.sampled_from(["traceparent", "tracestate", "Traceparent", "x"]), st.binary(max_size=80))))
 def test_no_bytes_fail_a_record(headers: list[tuple[str, bytes]]) -> None:
     extract(tuple(headers))
+
+
+NAMES = st.sampled_from(["traceparent", "Traceparent", "ce_traceparent", "tracestate", "ce_tracestate", "ce_id", "x"])
+VALUES = st.sampled_from(
+    [PARENT.encode(), PARENT[:-2].encode() + b"00", PARENT[:-2].encode() + b"03", b" " + PARENT.encode(),
+     b"01" + PARENT[2:].encode(),
+     b"00-" + b"0" * 32 + b"-b7ad6b7169203331-01", b"00-0af7651916cd43dd8448eb211c80319c-" + b"0" * 16 + b"-01",
+     PARENT.upper().encode(), b"a=b", b"", b"\xff"]
+)  # fmt: skip
+
+
+@given(st.lists(st.tuples(NAMES, VALUES), max_size=4).map(tuple))
+def test_the_short_way_hands_on_what_the_long_way_does(headers: Headers) -> None:
+    context = extract(headers)
+    assert handed_on(headers) == (() if context is None else inject(context))
+    assert carries_trace(headers) or context is None
