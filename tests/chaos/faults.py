@@ -16,7 +16,7 @@ from tests.chaos.workers import Fleet, Member
 
 START_STEPS = ("fencing", "replaying")
 """Steps that a stage meets only when partitions are assigned."""
-STEP_WITHIN_S = 12.0
+STEP_WITHIN_S = 20.0
 GUESTS = "guest"
 
 

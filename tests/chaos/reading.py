@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
@@ -16,6 +17,9 @@ from aiokafka.admin import AIOKafkaAdminClient
 from botocore.exceptions import ClientError
 
 STALLED_S = 60.0
+# A broker that is killed on purpose is no news; what fails for good is raised.
+logging.getLogger("aiokafka").addHandler(logging.NullHandler())
+logging.getLogger("aiokafka").propagate = False
 Position = tuple[str, int, int]
 """(topic without the prefix, partition, offset)."""
 
