@@ -14,7 +14,7 @@ import logging
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from stream_app.pipeline.ports import Effects, Incoming, StoreUnavailable
 from stream_app.runtime.durable import Durable
@@ -36,7 +36,9 @@ class Work:
 
     incoming: Incoming
     ack: Callable[[], None] | None
-    task: asyncio.Task[None]
+    safe: asyncio.Future[None]
+    """Done when what the record sends is durable."""
+    task: asyncio.Task[None] = field(init=False)
     done: bool = False
 
 
@@ -64,7 +66,7 @@ class ConcurrentLane:
         self._progress = Progress.from_bytes(progress)
         self._queue: deque[Work] = deque()
         self._last_of_call: dict[bytes | None, Work] = {}
-        self._finished: list[tuple[Incoming, Effects, asyncio.Future[None]]] = []
+        self._finished: list[tuple[Work, Effects]] = []
         self._wake = asyncio.Event()
         self._room = asyncio.Event()
         self._room.set()
@@ -84,8 +86,9 @@ class ConcurrentLane:
             if self.closed:
                 return
             before = self._last_of_call.get(incoming.key)
-            task = asyncio.create_task(self._make(incoming, before), name=f"{self.name} {incoming.offset}")
-            work = Work(incoming, ack if incoming is records[-1] else None, task)
+            safe = asyncio.get_running_loop().create_future()
+            work = Work(incoming, ack if incoming is records[-1] else None, safe)
+            work.task = asyncio.create_task(self._make(work, before), name=f"{self.name} {incoming.offset}")
             self._last_of_call[incoming.key] = work
             self._queue.append(work)
 
@@ -99,17 +102,16 @@ class ConcurrentLane:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _make(self, incoming: Incoming, before: Work | None) -> None:
+    async def _make(self, work: Work, before: Work | None) -> None:
         """Handle one record. A failure is told at once, not when its turn to be acknowledged comes."""
         try:
-            if incoming.offset in self._progress:
+            if work.incoming.offset in self._progress:
                 effects = Effects()
             else:
-                effects = await self._handle_when_due(incoming, before)
-            safe = asyncio.get_running_loop().create_future()
-            self._finished.append((incoming, effects, safe))
+                effects = await self._handle_when_due(work.incoming, before)
+            self._finished.append((work, effects))
             self._wake.set()
-            await safe
+            await work.safe
         except asyncio.CancelledError:
             raise
         except BaseException as error:
@@ -117,9 +119,13 @@ class ConcurrentLane:
             raise
 
     def _give_up(self, error: BaseException) -> None:
+        """End the stage. Should the process live on, nothing of this lane is left waiting for what never comes."""
         if not self.closed:
             self.closed = True
             self._room.set()
+            for work in self._queue:
+                if work.task is not asyncio.current_task():
+                    work.task.cancel()
             self._fail(self.name, error)
 
     async def _handle_when_due(self, incoming: Incoming, before: Work | None) -> Effects:
@@ -152,13 +158,11 @@ class ConcurrentLane:
         except BaseException as error:
             self._give_up(error)
 
-    async def _commit(self, finished: list[tuple[Incoming, Effects, asyncio.Future[None]]]) -> None:
+    async def _commit(self, finished: list[tuple[Work, Effects]]) -> None:
         reached("folded")
-        offsets = {incoming.offset for incoming, _, _ in finished}
-        works = {work.incoming.offset: work for work in self._queue if work.incoming.offset in offsets}
-        for offset, work in works.items():
+        for work, _ in finished:
             work.done = True
-            self._progress.add(offset)
+            self._progress.add(work.incoming.offset)
         ready: list[Work] = []
         for work in self._queue:
             if not work.done:
@@ -166,12 +170,12 @@ class ConcurrentLane:
             ready.append(work)
         if ready:
             self._progress.reach(ready[-1].incoming.offset)
-        sends = [send for _, effects, _ in finished for send in effects.sends]
+        sends = [send for _, effects in finished for send in effects.sends]
         rows = {self._progress_key: self._progress.to_bytes()} if sends else {}
         await self._durable.commit(sends, rows, {})
-        for _, _, safe in finished:
-            if not safe.done():
-                safe.set_result(None)
+        for work, _ in finished:
+            if not work.safe.done():
+                work.safe.set_result(None)
         reached("before-ack")
         for work in ready:
             self._queue.popleft()

@@ -31,6 +31,7 @@ TRANSACTION_TIMEOUT_MS = 20_000
 COMMIT_TIMEOUT_S = 25.0
 """A commit that takes longer has no known end: the process ends, and its successor's fence finds out."""
 
+
 class Durable(Protocol):
     """Where a lane makes a batch durable. Not for two commits at a time of one lane."""
 
@@ -97,6 +98,8 @@ class Fenced:
         self._one_at_a_time = asyncio.Lock()
         """Stages with two input topics have two lanes over one store: its offset must not jump over a commit."""
         self._table: TablePartition | None = None
+        self._cut_off = False
+        """A commit was not seen to its end: one behind it would move the store's offset over rows it never got."""
 
     async def fence(self) -> None:
         """Become the only writer: the one before can commit nothing any more, and what it left open is aborted."""
@@ -122,10 +125,14 @@ class Fenced:
             table = self._table
             if table is None:
                 raise RuntimeError("a commit before the partition was recovered, or after it was given up")
+            if self._cut_off:
+                raise RuntimeError("a commit after one whose end is not known")
+            self._cut_off = True
             reached("before-transaction")
             offset = await asyncio.wait_for(self._transact(sends, rows, table.partition), COMMIT_TIMEOUT_S)
             reached("committed")
             table.write(rows, local, offset)
+            self._cut_off = False
             reached("stored")
 
     async def _transact(self, sends: Sequence[Outgoing], rows: Rows, partition: int) -> int | None:

@@ -95,7 +95,11 @@ class IntakeClock:
                 isolation_level="read_uncommitted",
                 request_timeout_ms=int(self._settings.request_timeout_s * 1000),
             )
-            await consumer.start()
+            try:
+                await consumer.start()
+            except BaseException:
+                await consumer.stop()
+                raise
             self._uncommitted = consumer
         ends: dict[Any, int] = await self._uncommitted.end_offsets([TopicPartition(*tp) for tp in owned])
         return {tp: ends[TopicPartition(*tp)] for tp in owned}

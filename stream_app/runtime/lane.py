@@ -23,7 +23,7 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable, Sequence, Sized
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from stream_app.pipeline.ports import Effects, Incoming, Outgoing, State
 from stream_app.runtime.durable import Durable
@@ -42,6 +42,8 @@ LATER_S = 1.0
 
 Fold = Callable[[Sequence[Incoming]], Sequence[Effects]]
 
+_NOTHING = Effects()
+
 
 @dataclass
 class Delivery:
@@ -52,15 +54,22 @@ class Delivery:
 
 
 @dataclass
+class Unacknowledged:
+    """A delivery that was folded: its records are let go of, it may have to wait long for its ack."""
+
+    last_offset: int
+    ack: Callable[[], None]
+
+
+@dataclass
 class Held:
     """A record that is not done when its batch is: it waits for receipts, or for its turn."""
 
     offset: int
-    effects: Effects
-    waiting: set[str] = field(default_factory=set)
+    waiting: set[str]
     """Receipts that have not come back yet."""
-    followed: bool = False
-    """Whether `then` was sent."""
+    then: tuple[Outgoing, ...]
+    in_turn: tuple[Outgoing, ...]
 
 
 async def drain(lane: Sized, task: asyncio.Task[None], drain_s: float) -> None:
@@ -100,11 +109,15 @@ class Lane:
         self._arrived: deque[Delivery] = deque()
         self._count = 0
         """Records in `_arrived`."""
-        self._unacknowledged: deque[Delivery] = deque()
+        self._unacknowledged: deque[Unacknowledged] = deque()
         self._held: deque[Held] = deque()
-        self._later: dict[bytes, bytes | None] = {}
+        self._awaited: dict[str, list[Held]] = {}
+        """Receipt -> those that wait for it: there may be very many, and a receipt must not look at each."""
+        self._rows: dict[bytes, bytes | None] = {}
+        self._local: dict[bytes, bytes | None] = {}
+        """What was folded and is not committed yet, in the order of the records: the last of a key stands."""
         self._later_until: float | None = None
-        """When they must be committed, by the event loop's clock; None while there are none."""
+        """When rows that may wait must be committed, by the event loop's clock; None while there are none."""
         self._folded_upto = 0
         self._wake = asyncio.Event()
         self._room = asyncio.Event()
@@ -129,7 +142,7 @@ class Lane:
 
     async def close(self, drain_s: float) -> None:
         """Finish what was begun if that is quick, then stop; what is not acknowledged will come again."""
-        if self._later:
+        if self._later_until is not None:
             self._later_until = 0.0
             self._wake.set()
         await drain(self, self._task, drain_s)
@@ -144,7 +157,7 @@ class Lane:
                 if await self._woken():
                     await self._commit(self._take())
                 else:
-                    await self._make_durable([], {}, {})
+                    await self._make_durable([])
         except asyncio.CancelledError:
             raise
         except BaseException as error:
@@ -168,7 +181,7 @@ class Lane:
         while self._arrived and (not batch or len(batch) + len(self._arrived[0].records) <= MAX_BATCH):
             delivery = self._arrived.popleft()
             batch += delivery.records
-            self._unacknowledged.append(delivery)
+            self._unacknowledged.append(Unacknowledged(delivery.records[-1].offset, delivery.ack))
         self._count -= len(batch)
         if self._count < MAX_QUEUE:
             self._room.set()
@@ -178,38 +191,48 @@ class Lane:
         effects = self._folded(batch)
         reached("folded")
         sends: list[Outgoing] = []
-        rows: dict[bytes, bytes | None] = {}
-        local: dict[bytes, bytes | None] = {}
-        receipts: set[str] = set()
+        free: list[Held] = []
+        receipts: list[str] = []
+        at_once = False
         for incoming, effect in zip(batch, effects, strict=True):
+            if effect is _NOTHING:
+                continue
             sends += effect.sends
-            rows.update(effect.rows)
-            local.update(effect.local)
-            self._later.update(effect.later)
-            receipts.update(effect.receipts)
+            at_once = at_once or bool(effect.rows)
+            self._rows.update(effect.rows)
+            self._rows.update(effect.later)
+            self._local.update(effect.local)
+            receipts += effect.receipts
             if effect.expects or effect.then or effect.in_turn:
-                self._held.append(Held(incoming.offset, effect, set(effect.expects)))
+                held = Held(incoming.offset, set(effect.expects), effect.then, effect.in_turn)
+                self._held.append(held)
+                for receipt in held.waiting:
+                    self._awaited.setdefault(receipt, []).append(held)
+                if not held.waiting:
+                    free.append(held)
         self._folded_upto = batch[-1].offset + 1
         self._progress.reach(batch[-1].offset)
-        sends += self._followed(receipts)
-        if self._later and not (sends or rows):
+        free += self._released(receipts)
+        for held in sorted(free, key=lambda one: one.offset):
+            sends += held.then
+        if self._rows and not (sends or at_once):
             loop = asyncio.get_running_loop()
             if self._later_until is None:
                 self._later_until = loop.time() + LATER_S
             if loop.time() < self._later_until:
                 await self._send_in_turn()
                 return
-        await self._make_durable(sends, rows, local)
+        await self._make_durable(sends)
 
-    async def _make_durable(
-        self, sends: list[Outgoing], rows: dict[bytes, bytes | None], local: dict[bytes, bytes | None]
-    ) -> None:
-        """Commit, send what goes in turn, acknowledge."""
-        rows = {**self._later, **rows}
-        self._later, self._later_until = {}, None
-        if self._progress_key is not None and (rows or sends):
-            rows[self._progress_key] = self._progress.to_bytes()
-        await self._durable.commit(sends, rows, local)
+    async def _make_durable(self, sends: list[Outgoing]) -> None:
+        """Commit with what was folded, send what goes in turn, acknowledge."""
+        if sends or self._rows:
+            rows, self._rows = self._rows, {}
+            local, self._local = self._local, {}
+            self._later_until = None
+            if self._progress_key is not None:
+                rows[self._progress_key] = self._progress.to_bytes()
+            await self._durable.commit(sends, rows, local)
         await self._send_in_turn()
         self._acknowledge(self._held[0].offset if self._held else self._folded_upto)
 
@@ -224,29 +247,26 @@ class Lane:
         refolded = self._refold(known) if self._refold is not None else [_NOTHING] * again
         return [*refolded, *(self._fold(batch[again:]) if again < len(batch) else ())]
 
-    def _followed(self, receipts: set[str]) -> list[Outgoing]:
-        """What may follow now that these receipts are here."""
-        sends: list[Outgoing] = []
-        for held in self._held:
-            held.waiting -= receipts
-            if not held.followed and not held.waiting:
-                held.followed = True
-                sends += held.effects.then
-        return sends
+    def _released(self, receipts: list[str]) -> list[Held]:
+        """Those that wait for nothing any more, now that these receipts are here."""
+        free: list[Held] = []
+        for receipt in receipts:
+            for held in self._awaited.pop(receipt, ()):
+                held.waiting.discard(receipt)
+                if not held.waiting:
+                    free.append(held)
+        return free
 
     async def _send_in_turn(self) -> None:
-        """What had to wait for every record before it: those are durable by now."""
+        """What had to wait for every record before it: those are durable by now, but for rows that may come later."""
         sends: list[Outgoing] = []
-        while self._held and self._held[0].followed:
-            sends += self._held.popleft().effects.in_turn
+        while self._held and not self._held[0].waiting:
+            sends += self._held.popleft().in_turn
         if sends:
             await self._aside.commit(sends, {}, {})
 
     def _acknowledge(self, done_upto: int) -> None:
         reached("before-ack")
-        while self._unacknowledged and self._unacknowledged[0].records[-1].offset < done_upto:
+        while self._unacknowledged and self._unacknowledged[0].last_offset < done_upto:
             self._unacknowledged.popleft().ack()
         self.done_upto = done_upto
-
-
-_NOTHING = Effects()

@@ -19,7 +19,8 @@ from stream_app.pipeline.ports import Outgoing
 MAX_BATCH_BYTES = 512 << 10
 """Payload of one record batch, unless one record alone is larger: the broker limits batches, not records."""
 BUILDER_BYTES = 1 << 20
-"""What the client library's builders must take: the payload above, and what the format adds."""
+"""What the client library's builders take at most: the payload above and what the format adds, below every limit of
+our topics."""
 MAX_REMEMBERED_KEYS = 100_000
 
 
@@ -85,8 +86,12 @@ def _filled(producer: Any, records: list[Outgoing], now: int) -> Iterable[tuple[
         if count and size + weight > MAX_BATCH_BYTES:
             yield batch, count
             batch, count, size = producer.create_batch(), 0, 0
-        if batch.append(timestamp=now, key=record.key, value=record.value, headers=list(record.headers)) is None:
-            raise ValueError(f"a record of {weight} bytes for {record.topic} is larger than any request may be")
+        headers = list(record.headers)
+        if batch.append(timestamp=now, key=record.key, value=record.value, headers=headers) is None:
+            # Full, by what the format adds to very small records. A batch always takes its first one.
+            yield batch, count
+            batch, count, size = producer.create_batch(), 0, 0
+            batch.append(timestamp=now, key=record.key, value=record.value, headers=headers)
         count += 1
         size += weight
     if count:
