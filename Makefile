@@ -5,7 +5,7 @@ RUN := $(BIN)/python -m
 DEMO := $(if $(DATA),--data "$(DATA)") $(if $(CALLS),--calls $(CALLS)) $(if $(SEED),--seed $(SEED)) $(if $(filter-out 0,$(KEEP)),--keep)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check fmt schemas docs lock up down clean
+.PHONY: help setup demo test bench check fmt schemas docs lock up down clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -18,6 +18,9 @@ demo: setup ## replay calls through a real Kafka and S3 [DATA=dir] [CALLS=400] [
 
 test: setup ## run all tests [ARGS="-k name"]
 	@$(RUN) pytest $(ARGS)
+
+bench: setup ## measure speed, ours and others' [ARGS="--only join --runs 3"]
+	@$(RUN) bench $(ARGS)
 
 check: setup ## lint, types, import rules, fresh documents and schemas
 	@$(RUN) ruff check .
