@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import ClassVar, Protocol
 
 from stream_app import __version__
+from stream_app.core import alias_rows, due_index
 from stream_app.core.packet import ProducedBy
 from stream_app.core.policy import Policy
 from stream_app.pipeline.identity import IdentityPartition
 from stream_app.pipeline.intake import Intake
-from stream_app.pipeline.join import JoinPartition, local_rows
+from stream_app.pipeline.join import JoinPartition
 from stream_app.pipeline.ports import Effects, Incoming, ObjectStore
 from stream_app.pipeline.seal import Sealer, due_at
 from stream_app.runtime import instruments
@@ -21,7 +21,7 @@ from stream_app.runtime.concurrent_lane import ConcurrentLane
 from stream_app.runtime.durable import Durable
 from stream_app.runtime.host import AnyLane, Binding, Host
 from stream_app.runtime.intake_clock import IntakeClock
-from stream_app.runtime.lane import Fold, Lane
+from stream_app.runtime.lane import Lane
 from stream_app.runtime.progress import row_key
 from stream_app.runtime.steps import reached
 from stream_app.runtime.tables import TablePartition
@@ -29,38 +29,6 @@ from stream_app.settings import Settings, StageName
 from stream_app.sinks.metered import MeteredStore
 from stream_app.telemetry import Telemetry
 from stream_app.topics import EVIDENCE, IDENTITY, INTAKE_TOPICS, SEAL_ORDERS, SEAL_RETRY
-
-
-class _Staged:
-    """TEMPORARY: rows of the batch under way over the store, until stages fold batches themselves."""
-
-    def __init__(self, rows: TablePartition) -> None:
-        self._rows = rows
-        self.staged: dict[bytes, bytes | None] = {}
-
-    def get(self, key: bytes) -> bytes | None:
-        return self.staged[key] if key in self.staged else self._rows.get(key)
-
-    def get_many(self, keys: Sequence[bytes]) -> list[bytes | None]:
-        return [self.get(key) for key in keys]
-
-    def scan(self, first: bytes, last: bytes) -> list[tuple[bytes, bytes]]:
-        return self._rows.scan(first, last)
-
-
-def _by_record(handle: Callable[[Incoming], Effects], rows: _Staged | None = None) -> Fold:
-    def fold(batch: Sequence[Incoming]) -> list[Effects]:
-        if rows:
-            rows.staged.clear()
-        done = []
-        for incoming in batch:
-            effects = handle(incoming)
-            if rows:
-                rows.staged.update(effects.rows)
-            done.append(effects)
-        return done
-
-    return fold
 
 
 class IntakeBinding(Binding):
@@ -71,8 +39,8 @@ class IntakeBinding(Binding):
     table: ClassVar[str | None] = None
 
     def __init__(self, settings: Settings, telemetry: Telemetry) -> None:
-        self._handle = instruments.instrumented(
-            "intake", telemetry, telemetry.spans.intake_accept, Intake(settings.max_event_bytes).handle
+        self._fold = instruments.instrumented(
+            "intake", telemetry, telemetry.spans.intake_accept, Intake(settings.max_event_bytes).fold
         )
         self._task: asyncio.Task[None] | None = None
 
@@ -82,7 +50,7 @@ class IntakeBinding(Binding):
 
     def open(self, host: Host, topic: str, partition: int, durable: Durable, rows: TablePartition | None) -> AnyLane:
         """A lane that folds by the stateless intake."""
-        return Lane(f"{topic}/{partition}", _by_record(self._handle), durable, host.fail)
+        return Lane(f"{topic}/{partition}", self._fold, durable, host.fail)
 
     async def stop(self) -> None:
         """Stop the clock."""
@@ -107,16 +75,24 @@ class IdentityBinding(Binding):
     def open(self, host: Host, topic: str, partition: int, durable: Durable, rows: TablePartition | None) -> AnyLane:
         """A lane over the partition's aliases."""
         assert rows is not None
-        staged = _Staged(rows)
-        stage = IdentityPartition(partition, self._settings.internal_partitions, staged, self._policy)
-        stage.recover([one for one in rows.scan(b"", b"\xff") if not one[0].startswith(b"progress/")])
+        stage = IdentityPartition(partition, self._settings.internal_partitions, rows, self._policy)
+        stage.recover()
         self._partitions[partition] = stage
-        handle = instruments.instrumented(
-            "identity", self._telemetry, self._telemetry.spans.identity_resolve, stage.handle
-        )
+        spans = self._telemetry.spans.identity_resolve
+        fold = instruments.instrumented("identity", self._telemetry, spans, stage.fold)
         return Lane(
-            f"{topic}/{partition}", _by_record(handle, staged), durable, host.fail, rows=rows, aside=host.unfenced
+            f"{topic}/{partition}",
+            fold,
+            durable,
+            host.fail,
+            rows=rows,
+            refold=stage.refold,
+            aside=host.unfenced,
         )
+
+    def local_rows(self, key: bytes, row: bytes) -> tuple[tuple[bytes, bytes], ...]:
+        """The index of due times."""
+        return alias_rows.local_rows(key, row)
 
     def closed(self, topic: str, partition: int) -> None:
         """Its gauges are the next owner's."""
@@ -149,17 +125,12 @@ class JoinBinding(Binding):
         stage.recover()
         self._partitions[partition] = stage
 
-        def fold(batch: Sequence[Incoming]) -> list[Effects]:
-            folded = iter(stage.fold(batch))
-            spans = self._telemetry.spans.join_fold
-            handle = instruments.instrumented("join", self._telemetry, spans, lambda _incoming: next(folded))
-            return [handle(incoming) for incoming in batch]
-
+        fold = instruments.instrumented("join", self._telemetry, self._telemetry.spans.join_fold, stage.fold)
         return Lane(f"{topic}/{partition}", fold, durable, host.fail, rows=rows)
 
     def local_rows(self, key: bytes, row: bytes) -> tuple[tuple[bytes, bytes], ...]:
         """The index of due times."""
-        return local_rows(key, row)
+        return due_index.local_rows(key, row)
 
     def closed(self, topic: str, partition: int) -> None:
         """Its gauges are the next owner's."""
