@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from stream_app.runtime import supervisor
+from stream_app.runtime import stage_watch, supervisor
 from stream_app.runtime.supervisor import Supervisor
 
 RUNS = "import time; print('ready {} (4 partitions)', flush=True); time.sleep(60)"
@@ -55,14 +55,21 @@ class Said(list[str]):
 
 
 async def run(
-    said: Said, scripts: dict[str, str], *, grace_s: float = 5.0, give_up_after: int | None = None
+    said: Said,
+    scripts: dict[str, str],
+    *,
+    grace_s: float = 5.0,
+    give_up_after: int | None = None,
+    kill_after_s: float = 45.0,
 ) -> tuple[int, float]:
     """(exit code, seconds from the stop to the end) of a supervisor over `python -c` children."""
 
     def command(stage: str) -> Sequence[str]:
         return (sys.executable, "-c", scripts[stage])
 
-    made = Supervisor(tuple(scripts), command, grace_s=grace_s, say=said, give_up_after=give_up_after)
+    made = Supervisor(
+        tuple(scripts), command, grace_s=grace_s, say=said, give_up_after=give_up_after, kill_after_s=kill_after_s
+    )
     code = await asyncio.wait_for(made.run(), 30)
     return code, time.monotonic() - said.stopped_at
 
@@ -153,6 +160,65 @@ async def test_a_stop_during_a_pause_is_not_waited_out(monkeypatch: pytest.Monke
     code, took = await run(said, {"join": FAILS})
     assert code == 0
     assert took < 5
+
+
+BEATS = """
+import json, os, pathlib, time
+from stream_app.runtime.heartbeat import HEARTBEAT_FD
+from stream_app.runtime.supervisor import RESTARTS
+
+print("ready join", {{cause: os.environ[name] for cause, name in RESTARTS.items()}}, flush=True)
+report = {{"stage": "join", "assigned": 1, "recovered": 1, "lag": 0, "reasons": [], "unnamed": 0}}
+for _ in range({beats}):
+    os.write(int(os.environ[HEARTBEAT_FD]), json.dumps(report).encode() + b"\\n")
+    time.sleep(0.1)
+time.sleep(60)
+"""
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stage_watch, "TICK_S", 0.1)
+
+
+@pytest.mark.usefixtures("impatient")
+async def test_a_child_that_stops_beating_is_killed_and_the_next_one_is_told_of_it() -> None:
+    said = Said(lambda lines: sum("ready join" in line for line in lines) == 2)
+    code, _ = await run(said, {"join": BEATS.format(beats=3)}, kill_after_s=1.0)
+    assert code == 0
+    first, killed, again, second, *_ = said
+    assert first == "ready join {'failed': '0', 'frozen': '0'}"
+    assert killed.startswith("stage join has not beaten for 1 s (frozen); killing it")
+    assert again.startswith("stage join ended with exit code -9; starting it again in")
+    assert second == "ready join {'failed': '0', 'frozen': '1'}"
+
+
+@pytest.mark.usefixtures("impatient")
+async def test_a_child_that_beats_is_left_alone() -> None:
+    said = Said(lambda lines: "enough" in lines)
+    asyncio.get_running_loop().call_later(4.0, said, "enough")
+    await run(said, {"join": BEATS.format(beats=1000)}, kill_after_s=1.0)
+    assert said == ["ready join {'failed': '0', 'frozen': '0'}", "enough"]
+
+
+async def test_a_child_that_failed_is_counted_as_such() -> None:
+    said = Said(lambda lines: sum("ready join" in line for line in lines) == 3)
+    await run(said, {"join": BEATS.format(beats=0).replace("time.sleep(60)", "raise SystemExit(70)")})
+    assert [line for line in said if "ready" in line][-1] == "ready join {'failed': '2', 'frozen': '0'}"
+
+
+@pytest.mark.usefixtures("impatient")
+async def test_a_supervisor_that_was_stopped_itself_kills_nobody() -> None:
+    """Both are stopped and go on, as when a container is paused; the beats in the pipe come late, the ticks do too."""
+    said = Said(lambda lines: "enough" in lines)
+
+    def pause() -> None:
+        time.sleep(3.0)  # The whole loop of the supervisor.
+        asyncio.get_running_loop().call_later(0.5, said, "enough")
+
+    asyncio.get_running_loop().call_later(1.5, pause)
+    await run(said, {"join": BEATS.format(beats=1000)}, kill_after_s=1.0)
+    assert not any("frozen); killing" in line for line in said)
 
 
 async def test_a_child_killed_from_outside_is_started_again() -> None:
