@@ -55,7 +55,7 @@ def java_command(home: Path, say: Say) -> list[str]:
         classes.mkdir(parents=True, exist_ok=True)
         compiler = next(path for path in libraries if path.name.startswith("ecj-"))
         done = subprocess.run(
-            [str(broker.java()), "-jar", str(compiler), "--release", "17", "-nowarn", "-cp", class_path,
+            [str(broker.java()), "-jar", str(compiler), "-source", "17", "-target", "17", "-nowarn", "-cp", class_path,
              "-d", str(classes), str(source)],
             capture_output=True, text=True, check=False,
         )  # fmt: skip
