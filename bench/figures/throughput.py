@@ -18,12 +18,18 @@ from bench.spread import Spread
 from stream_app.core.wire import read_json, write_json
 from stream_app.settings import STAGES, StageName
 from stream_app.sinks.s3 import S3ObjectStore
+from stream_app.topics import CALL_ENDED, EVALUATION_COMPLETED, TOOL_CALL
 from stream_app.topics import PACKETS as PACKETS_TOPIC
 
 UNSEALED: tuple[StageName, ...] = ("intake", "identity", "join")
 SELECTED = 0.1
 SHARE_OF_CALLS = {"orders": 0.5, "packets": 0.125}
 """Of the join's calls: these backlogs go through three and four stages and the object store."""
+
+
+def inputs_of(line: Line) -> dict[str, str]:
+    """Public input topic of each kind of event that is fed in -> its full name here."""
+    return {topic.name: line.settings.topic(topic.name) for topic in (CALL_ENDED, TOOL_CALL, EVALUATION_COMPLETED)}
 
 
 async def store_transcript(line: Line) -> None:
@@ -47,7 +53,8 @@ async def _pass(line: Line, output: str, feed: Feed, options: Options, calls: in
     for process in line.processes:
         process.pause()
     try:
-        await line.kafka.feed((line.settings.topic(one.topic), one.key, one.value) for one in backlog.records)
+        names = inputs_of(line)
+        await line.kafka.feed((names[one.topic], one.key, one.value) for one in backlog.records)
         pids = [process.pid for process in line.processes]
         used, began = meter.cpu_seconds(pids), time.monotonic()
     finally:
@@ -62,14 +69,15 @@ async def prime(line: Line, output: str, feed: Feed) -> None:
     begins = await line.kafka.ends(output)
     records = primers(feed, "p0")
     wanted = sum(is_selected(line.policy, call) for call in {one.call for one in records})
-    await line.kafka.feed((line.settings.topic(one.topic), one.key, one.value) for one in records)
+    names = inputs_of(line)
+    await line.kafka.feed((names[one.topic], one.key, one.value) for one in records)
     await put_out(line.kafka, output, begins, wanted, line.processes)
 
 
 async def measure_orders(options: Options, kafka: Kafka) -> Measured:
     """Producers' events to seal orders, every call selected."""
     calls = max(100, round(options.calls * SHARE_OF_CALLS["orders"]))
-    walls, rates, cpus = [], [], []
+    rates, cpus = [], []
     for run in range(1, options.runs + 1):
         options.say(f"line without sealing, run {run} of {options.runs}")
         async with line_of_run(options, kafka, policy(selected=1.0)) as line:
@@ -81,7 +89,6 @@ async def measure_orders(options: Options, kafka: Kafka) -> Measured:
             if wrong := faults(await orders_of(kafka, line.orders, begins), backlog.complete):
                 raise WrongOutput(f"line without sealing: {'; '.join(wrong)}")
         options.say(f"  {events} events, {events / wall:,.0f} per second, {events / used:,.0f} per CPU-second")
-        walls.append(wall)
         rates.append(events / wall)
         cpus.append(events / used)
     details = {
