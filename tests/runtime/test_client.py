@@ -68,6 +68,44 @@ def test_one_key_is_one_partition_whoever_sends(line: Deployment) -> None:
     assert [one for one in contents(line.read(TOPIC)) if one != b"x"] == [b"0", b"1", b"2", b"3", b"4"]
 
 
+def test_batches_are_read_as_they_were_sent_and_keys_lie_where_single_records_do(line: Deployment) -> None:
+    whole = Outgoing(TOPIC, "schlüssel".encode(), b"value", HEADERS)
+    records = [
+        whole,
+        Outgoing(OTHER, b"k", None, partition=1),
+        Outgoing(TOPIC, None, b"", partition=1),
+        *(Outgoing(TOPIC, b"call-%d" % (n % 20), b"%d" % n) for n in range(2000)),
+        Outgoing(TOPIC, b"large", b"x" * (1536 << 10)),  # More than a batch of many may weigh.
+    ]
+
+    async def main() -> None:
+        async with Publisher(line.settings) as publisher:
+            await publisher.send_batches(records[:1000])
+            await publisher.send_batches(records[1000:])
+            await publisher.send_batches([])
+
+    asyncio.run(main())
+    read = line.read(TOPIC, OTHER)
+    assert len(read) == len(records)
+    for key in {one.key for one in records}:
+        sent = [(one.topic, one.value, one.headers) for one in records if one.key == key]
+        assert [(one.topic, one.value, one.headers) for one in read if one.key == key] == sent, "in order, and whole"
+    by_key = {one.key: one.partition for one in read if one.topic == TOPIC and one.key is not None}
+    singly = line.send(*(Outgoing(TOPIC, key, b"again") for key in by_key))
+    assert dict(zip(by_key, (one.partition for one in singly), strict=True)) == by_key
+    assert set(by_key.values()) == {0, 1}
+
+
+def test_a_batch_for_a_topic_that_is_not_there_is_said_and_nothing_of_it_is_sent(line: Deployment) -> None:
+    async def main() -> None:
+        async with Publisher(line.settings) as publisher:
+            await publisher.send_batches([Outgoing(TOPIC, b"k", b"v"), Outgoing("no-such-topic", b"k", b"v")])
+
+    with pytest.raises(TopicAbsent, match="no-such-topic does not exist; run `stream-app topics apply`"):
+        asyncio.run(main())
+    assert line.read(TOPIC) == []
+
+
 def test_reading_an_empty_topic_ends(line: Deployment) -> None:
     assert line.read(TOPIC, OTHER) == []
 

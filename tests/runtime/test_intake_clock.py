@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from aiokafka import AIOKafkaProducer, TopicPartition
 from faust.types import TP
 
 from stream_app.core.evidence import ClockRecord
 from stream_app.core.wire import read_json
+from stream_app.dev.state import Endpoints
 from stream_app.pipeline.ports import Outgoing
 from stream_app.runtime import intake_clock
 from stream_app.runtime.client import KafkaUnavailable, Written
 from stream_app.runtime.intake_clock import IntakeClock
 from stream_app.settings import Settings
 from stream_app.topics import IDENTITY, INTAKE_TOPICS
+from tests.deployments import AWAY, Deployment, deployment
 
 A = TP("t-tool-call", 0)
 B = TP("t-tool-call", 1)
@@ -37,13 +40,12 @@ class Lane:
 
 
 class Consumer:
-    """What the clock asks of `TrackingConsumer`."""
+    """What the clock asks of `BatchConsumer`."""
 
     def __init__(self) -> None:
         self.rounds = 0
         self.handed: dict[TP, int] = {}
         self.positions: dict[TP, int | None] = {}
-        self.ends: dict[TP, int] = {}
         self.assigned = {A, B, FOREIGN}
 
     def assignment(self) -> set[TP]:
@@ -52,8 +54,22 @@ class Consumer:
     async def position(self, tp: TP) -> int | None:
         return self.positions.get(tp)
 
-    async def highwaters(self, *tps: TP) -> dict[TP, int]:
-        return {tp: self.ends[tp] for tp in tps}
+    async def highwaters(self, *_: TP) -> dict[TP, int]:
+        raise AssertionError("the stage's own consumer tells where the committed records end, not where the log does")
+
+
+class Uncommitted:
+    """The consumer that is asked for the ends of the log."""
+
+    def __init__(self) -> None:
+        self.ends: dict[TP, int] = {A: 0, B: 0}
+        self.stopped = False
+
+    async def end_offsets(self, tps: Sequence[TopicPartition]) -> dict[TopicPartition, int]:
+        return {tp: self.ends[TP(*tp)] for tp in tps}
+
+    async def stop(self) -> None:
+        self.stopped = True
 
 
 class World:
@@ -74,6 +90,8 @@ class World:
         )
         self.clock = IntakeClock(host)
         self.clock._sources = dict(SOURCES)
+        self.log = Uncommitted()
+        self.clock._uncommitted = self.log
 
     async def send_all(self, records: Sequence[Outgoing]) -> list[Written]:
         if self.away:
@@ -206,7 +224,7 @@ def claims(world: World) -> list[dict[str, int]]:
 async def test_a_round_writes_to_every_identity_partition_and_claims_only_what_an_earlier_round_noted() -> None:
     world = World()
     world.consumer.positions = {A: 5, B: 0}
-    world.consumer.ends = {A: 5, B: 0}
+    world.log.ends = {A: 5, B: 0}
     world.append_times = [1_000, 2_000, 3_000, 4_000]
     await world.clock._round()  # Notes: the ends as of 1000; positions, this round.
     assert [(one.topic, one.key, one.partition) for one in world.written] == [
@@ -214,7 +232,7 @@ async def test_a_round_writes_to_every_identity_partition_and_claims_only_what_a
         (IDENTITY.name, None, 1),
     ]
     world.end_round()
-    world.consumer.ends = {A: 7, B: 0}  # Two more have come to A, and are not read.
+    world.log.ends = {A: 7, B: 0}  # Two more have come to A, and are not read.
     await world.clock._round()
     assert claims(world) == [{}, {"tool-call/0": 1_000, "tool-call/1": 1_000}]
     await world.clock._round()
@@ -227,21 +245,21 @@ async def test_the_ends_are_noted_after_the_record_was_appended_and_never_before
     """Else a record that came between the two would be claimed as read."""
     world = World()
     order: list[str] = []
-    send_all, highwaters = world.send_all, world.consumer.highwaters
+    send_all, end_offsets = world.send_all, world.log.end_offsets
 
     async def sending(records: Sequence[Outgoing]) -> list[Written]:
         written = await send_all(records)
         order.append("appended")
         return written
 
-    async def asking(*tps: TP) -> dict[TP, int]:
+    async def asking(tps: Sequence[TopicPartition]) -> dict[TopicPartition, int]:
         order.append("ends")
-        assert FOREIGN not in tps
-        return await highwaters(*tps)
+        assert set(tps) == {TopicPartition(*A), TopicPartition(*B)}
+        return await end_offsets(tps)
 
     world.clock._host.publisher.send_all = sending  # type: ignore[method-assign]
-    world.consumer.highwaters = asking  # type: ignore[method-assign]
-    world.consumer.ends = {A: 0, B: 0}
+    world.log.end_offsets = asking  # type: ignore[method-assign]
+    world.log.ends = {A: 0, B: 0}
     await world.clock._round()
     assert order == ["appended", "ends"]
 
@@ -266,7 +284,7 @@ async def run_for(world: World, seconds: float) -> None:
 
 async def test_a_round_that_fails_is_tried_again(caplog: pytest.LogCaptureFixture) -> None:
     world = World()
-    world.consumer.ends = {A: 0, B: 0}
+    world.log.ends = {A: 0, B: 0}
     world.away = 1
     await run_for(world, 0.3)
     assert "the clock could not be written, trying again" in caplog.text
@@ -288,3 +306,64 @@ async def test_sources_are_counted_with_every_partition(monkeypatch: pytest.Monk
     monkeypatch.setattr(intake_clock, "partitions_of", partitions)
     counts = await World().clock._count_sources()
     assert counts == {topic.name: 3 if topic.name == "tool-call" else 1 for topic in INTAKE_TOPICS}
+
+
+async def test_what_asks_for_the_ends_is_let_go_of_with_the_clock() -> None:
+    world = World()
+    await run_for(world, 0.12)
+    assert world.written
+    assert world.log.stopped
+
+
+async def test_what_could_not_start_to_ask_is_let_go_of_and_started_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[Any] = []
+
+    class NeverThere(Uncommitted):
+        def __init__(self, **options: Any) -> None:
+            super().__init__()
+            assert options["isolation_level"] == "read_uncommitted"
+            made.append(self)
+
+        async def start(self) -> None:
+            raise KafkaUnavailable("away")
+
+    monkeypatch.setattr(intake_clock, "AIOKafkaConsumer", NeverThere)
+    world = World()
+    world.clock._uncommitted = None
+    await run_for(world, 0.25)
+    assert len(made) >= 2
+    assert all(one.stopped for one in made), "each would hold connections and tasks for ever"
+    assert set(map(str, claims(world))) == {"{}"}, "without the ends nothing is claimed"
+
+
+@pytest.fixture
+def line(stack: Endpoints) -> Iterator[Deployment]:
+    with deployment(stack, topics=("tool-call",)) as made:
+        yield made
+
+
+async def test_the_ends_are_those_of_the_log_with_what_is_not_committed_yet(line: Deployment) -> None:
+    """A record of an open transaction was appended at its time: a clock beyond it would make it late on commit."""
+    settings = line.settings
+    name = settings.topic("tool-call")
+    producer = AIOKafkaProducer(bootstrap_servers=settings.kafka_bootstrap, transactional_id=settings.topic("source"))
+    await producer.start()
+    host: Any = SimpleNamespace(settings=settings)
+    clock = IntakeClock(host)
+    try:
+        await producer.begin_transaction()
+        await producer.send_and_wait(name, b"not committed", partition=1)
+        assert await clock._ends([TP(name, 0), TP(name, 1)]) == {TP(name, 0): 0, TP(name, 1): 1}
+        await producer.commit_transaction()
+        assert await clock._ends([TP(name, 1)]) == {TP(name, 1): 2}, "and its marker"
+    finally:
+        await producer.stop()
+        await clock._uncommitted.stop()
+
+
+async def test_ends_of_a_broker_that_is_away_are_an_error_and_leave_nothing_behind() -> None:
+    host: Any = SimpleNamespace(settings=Settings(kafka_bootstrap=AWAY, request_timeout_s=1))
+    clock = IntakeClock(host)
+    with pytest.raises(Exception, match="bootstrap"):
+        await clock._ends([A])
+    assert clock._uncommitted is None
