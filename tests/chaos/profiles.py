@@ -17,7 +17,8 @@ class Profile:
     drain_workers: int = 3
     """Another number than before: partitions move once more."""
     at_once: int = 2
-    drain_s: float = 150.0
+    drain_s: float = 75.0
+    """The drain is given up when nothing has moved for so long; longer than deadline and seal budget."""
     minima: dict[str, int] = field(default_factory=dict)
 
     @property
@@ -26,7 +27,7 @@ class Profile:
         return self.calls / self.calls_per_s
 
 
-QUIET = Profile("quiet", 120, 8.0, {}, drain_s=120)
+QUIET = Profile("quiet", 120, 8.0, {})
 """No fault at all: shows that the ground truth is right."""
 SLICE = Profile(
     "slice", 120, 8.0, {"kill": 1, "kill-at-step": 1, "freeze-at-step": 1, "store": 1}, at_once=3, drain_workers=1
@@ -49,7 +50,6 @@ LONG = Profile(
         "clock": 12, "disk-lost": 8, "disk-full": 6,
     },
     at_once=4,
-    drain_s=240.0,
     minima={"kill": 60, "freeze": 60, "rebalance": 20},
 )  # fmt: skip
 """`make chaos-long`."""

@@ -151,9 +151,9 @@ async def chaos(
             say(f"sent; faults: {dict(scene.done)}; ended: {dict(fleet.exits)}")
             await restart_all(fleet, proxy, profile)
             began = time.monotonic()
-            settled = await drain(stack.kafka_bootstrap, deployment.prefix, made, profile.drain_s)
+            done = await drain(stack.kafka_bootstrap, deployment.prefix, made, profile.drain_s)
             took = time.monotonic() - began
-            say(f"drained in {took:.0f} s" if settled else f"not drained after {profile.drain_s:.0f} s")
+            say(f"{'drained in' if done else 'NOT drained, and nothing moved any more after'} {took:.0f} s")
         finally:
             for helper in helpers:
                 helper.cancel()
@@ -211,25 +211,35 @@ async def restart_all(fleet: Fleet, proxy: Proxy, profile: Profile) -> None:
 
 
 async def drain(bootstrap: str, prefix: str, made: Plan, within_s: float) -> bool:
-    """Wait until every call has what it must have and nothing more comes; False when time is up before."""
-    tail = Tail(bootstrap, prefix, ("packets", "join-alerts"))
+    """Wait until every call has what it must have and nothing more comes.
+
+    False when nothing has moved for `within_s` before that: a slow machine is given all the time it uses.
+    """
+    tail = Tail(bootstrap, prefix, ("packets", "join-alerts", "seal-orders", "seal-retry", "dead-letters"))
     await tail.start()
     newest: dict[str, dict[str, Any]] = {}
     alerts: set[str] = set()
+    refused: set[str] = set()
     wanted_alerts = {f"{alias}/orphan/1" for alias in made.strays} | set(made.claims)
+    wanted_refusals = sum(one.refusal is not None for one in made.sends)
     try:
-        until, quiet_since = time.monotonic() + within_s, time.monotonic()
-        while time.monotonic() < until:
+        moved = time.monotonic()
+        while time.monotonic() - moved < within_s:
             records = await tail.more()
             for record in records:
                 document = document_of(record)
                 if record.topic == "join-alerts":
                     alerts.add(str(document.get("alertId")))
-                elif document.get("version", 0) >= newest.get(str(document["canonicalCallId"]), {}).get("version", 0):
-                    newest[str(document["canonicalCallId"])] = document
+                elif record.topic == "dead-letters":
+                    refused.add(str(document.get("position")))
+                elif record.topic == "packets":
+                    call = str(document["canonicalCallId"])
+                    if document["version"] >= newest.get(call, {"version": 0})["version"]:
+                        newest[call] = document
             if records:
-                quiet_since = time.monotonic()
-            if settled(made, newest) and wanted_alerts <= alerts and time.monotonic() - quiet_since > QUIET_S:
+                moved = time.monotonic()
+            complete = settled(made, newest) and wanted_alerts <= alerts and len(refused) >= wanted_refusals
+            if complete and time.monotonic() - moved > QUIET_S:
                 return True
             await asyncio.sleep(1)
         return False
