@@ -171,7 +171,9 @@ class Host:
                     continue  # Its partition was revoked meanwhile; it comes again from the committed offset.
                 lane = await self._lane(tp, generation)
                 if lane is not None:
-                    await lane.submit(codec.incoming(event.value, self.settings.topic_prefix), self._acker(event))
+                    records = codec.incoming(event.value, self.settings.topic_prefix)
+                    event.value = event.message.value = None  # Its ack may be long in coming: keep no records for it.
+                    await lane.submit(records, self._acker(event))
         except Exception as error:
             self.fail("consume", error)
 

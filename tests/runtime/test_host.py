@@ -209,6 +209,8 @@ async def test_records_are_taken_with_explicit_acks_and_each_partition_has_its_l
     assert not any(event.acked for event in events), "only the lane acknowledges"
     binding.opened[0].submitted[1][1]()
     assert [event.acked for event in events] == [0, 1, 0, 0]
+    kept = [(event.value, event.message.value) for event in events]
+    assert kept == [(None, None)] * 4, "an ack that is long in coming must not keep the records in memory"
 
 
 async def test_a_record_of_an_older_generation_reaches_no_lane(tmp_path: Path) -> None:
