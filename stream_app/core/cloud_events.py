@@ -8,9 +8,12 @@ JSON with no envelope at all. A batch is refused: one record is one event, or it
 from __future__ import annotations
 
 import binascii
+import re
 from base64 import b64decode
-from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Literal
+
+import msgspec
 
 from stream_app.core.instants import format_instant
 from stream_app.core.wire import Json, WireError, read_json
@@ -24,6 +27,7 @@ SOURCE = "call-evidence-stream"
 REQUIRED_ATTRIBUTES = ("specversion", "id", "source", "type")
 _STRUCTURED = "application/cloudevents"
 _BATCH = "application/cloudevents-batch"
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
 class EnvelopeError(WireError):
@@ -33,13 +37,12 @@ class EnvelopeError(WireError):
         super().__init__(reason, detail)
 
 
-@dataclass(frozen=True, slots=True)
-class Parsed:
+class Parsed(msgspec.Struct, frozen=True):
     """One record without its envelope. `attributes` are the CloudEvents attributes by name, empty for plain JSON."""
 
     mode: Mode
     document: Json
-    attributes: dict[str, str] = field(default_factory=dict)
+    attributes: dict[str, str] = msgspec.field(default_factory=dict)
 
 
 def event_type(topic: str, version: int = 1) -> str:
@@ -74,6 +77,8 @@ def parse(headers: Headers, value: bytes | None) -> Parsed:
     """
     if value is None:
         raise EnvelopeError("the record has no value", "tombstone")
+    if not headers:
+        return Parsed("plain", read_json(value))
     media_type = _media_type(_content_type(headers))
     if media_type.startswith(_BATCH):
         raise EnvelopeError("a batch of CloudEvents; send one event a record")
@@ -91,12 +96,13 @@ def parse(headers: Headers, value: bytes | None) -> Parsed:
 
 def _content_type(headers: Headers) -> str:
     """The content-type header; its name in any case, since producers differ, but one value only."""
-    found = {_text(name, content) for name, content in headers if name.lower() == "content-type"}
+    found = {_text(name, content) for name, content in headers if len(name) == 12 and name.lower() == "content-type"}
     if len(found) > 1:
         raise EnvelopeError("several content-type headers that differ")
     return found.pop() if found else ""
 
 
+@lru_cache(maxsize=256)
 def _media_type(content_type: str) -> str:
     """`application/json; charset=UTF-8` -> `application/json`; any charset but UTF-8 is refused."""
     media_type, *parameters = (part.strip().lower() for part in content_type.split(";"))
@@ -169,5 +175,5 @@ def _check_attributes(attributes: dict[str, str]) -> None:
     if attributes["specversion"] != "1.0":
         raise EnvelopeError(f"CloudEvents version {attributes['specversion'][:16]!r}; only 1.0 is read")
     for name, text in attributes.items():
-        if any(char < " " or char == "\x7f" for char in text):
+        if _CONTROL.search(text):
             raise EnvelopeError(f"attribute {name[:64]!r} holds a control character")

@@ -7,15 +7,29 @@ is the public contract.
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, PlainSerializer, ValidationInfo, WithJsonSchema
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_DAY_MS = 86_400_000
 LATEST_MS = 253_402_300_799_999
 """The last millisecond of the year 9999, beyond which there is no text for a moment."""
 _RFC3339 = re.compile(r"\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}:\d{2}(\.\d+)?([Zz]|[+-]\d{2}:\d{2})")
+
+
+_USUAL = re.compile(
+    r"((?:19[7-9][0-9]|[2-9][0-9]{3})-(?:0[1-9]|1[0-2])-(?:0[1-9]|1[0-9]|2[0-8]))"
+    r"T([01][0-9]|2[0-3]):([0-5][0-9]):([0-5][0-9])\.([0-9]{3})Z"
+)
+"""What we write ourselves, on a day that every month has."""
+
+
+def is_canonical(text: str) -> bool:
+    """Whether this is a timestamp just as `format_instant` writes it; False may also mean: not sure."""
+    return _USUAL.fullmatch(text) is not None
 
 
 def parse_instant(text: str) -> int:
@@ -23,6 +37,10 @@ def parse_instant(text: str) -> int:
 
     Raises ValueError for anything else, so that a naive local time is never taken for UTC.
     """
+    usual = _USUAL.fullmatch(text)
+    if usual is not None:
+        day, hours, minutes, seconds, ms = usual.groups()
+        return _day_ms(day) + int(hours) * 3_600_000 + int(minutes) * 60_000 + int(seconds) * 1000 + int(ms)
     if not _RFC3339.fullmatch(text):
         raise ValueError("not an RFC 3339 timestamp with an offset (like 2026-06-03T18:42:31.120Z)")
     try:
@@ -37,8 +55,21 @@ def parse_instant(text: str) -> int:
 
 def format_instant(ms: int) -> str:
     """RFC 3339 in UTC with milliseconds: `2026-06-03T18:42:31.120Z`."""
-    moment = _EPOCH + timedelta(milliseconds=ms)
-    return f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03d}Z"
+    day, rest = divmod(ms, _DAY_MS)
+    hours, rest = divmod(rest, 3_600_000)
+    minutes, rest = divmod(rest, 60_000)
+    seconds, rest = divmod(rest, 1000)
+    return f"{_day_text(day)}T{hours:02d}:{minutes:02d}:{seconds:02d}.{rest:03d}Z"
+
+
+@lru_cache(maxsize=4096)
+def _day_ms(day: str) -> int:
+    return (date.fromisoformat(day).toordinal() - _EPOCH.toordinal()) * _DAY_MS
+
+
+@lru_cache(maxsize=4096)
+def _day_text(day: int) -> str:
+    return f"{_EPOCH + timedelta(days=day):%Y-%m-%d}"
 
 
 def day_of(ms: int) -> str:

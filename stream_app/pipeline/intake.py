@@ -1,7 +1,8 @@
 """The only place where a producer's record becomes evidence on its way, or a dead letter; nothing in between.
 
 Steps, as numbered below: 1 size, 2 envelope, 3 strict JSON, 4 schema version and type, 5 model, 6 identity, 7 route.
-A record that fails any of them leaves as a dead letter with a typed reason, and the partition goes on.
+A record that fails any of them leaves as a dead letter with a typed reason, and the partition goes on. For 5 and 6
+there is a quick way (`event_shapes`), and the model's own wherever that has a doubt.
 """
 
 from __future__ import annotations
@@ -10,15 +11,18 @@ import logging
 from collections.abc import Sequence
 from typing import Any
 
+from msgspec import Raw
 from pydantic import ValidationError
 
 from stream_app.core import cloud_events
 from stream_app.core.dead_letters import DeadLetterReason
+from stream_app.core.event_shapes import Reduced, Shape
 from stream_app.core.events import EVENT_TYPES, CallReported, Event, SelectionRequested
-from stream_app.core.evidence import AcceptedEvent, event_digest, reduce_event
+from stream_app.core.evidence import event_digest, reduce_event
 from stream_app.core.identities import aliases_of, by_precedence
 from stream_app.core.identity_records import LinkRecord, ParkRecord, PassingEvent, Place
-from stream_app.core.wire import WireError
+from stream_app.core.instants import format_instant
+from stream_app.core.wire import Json, WireError, write_json
 from stream_app.pipeline import outputs
 from stream_app.pipeline.ports import Effects, Incoming, Outgoing
 from stream_app.telemetry.propagation import traceparent_of
@@ -27,6 +31,7 @@ from stream_app.topics import EVIDENCE, IDENTITY
 log = logging.getLogger(__name__)
 
 _MODELS: dict[str, type[Event]] = {model.TYPE: model for model in EVENT_TYPES}
+_SHAPES: dict[str, Shape] = {model.TYPE: Shape(model) for model in EVENT_TYPES}
 KNOWN_SCHEMA_VERSIONS = (1,)
 
 
@@ -52,8 +57,7 @@ class Intake:
     def handle(self, record: Incoming) -> Effects:
         """Records to write for one input record: evidence or identity records, or exactly one dead letter."""
         try:
-            event = self._validate(record)
-            return Effects(sends=tuple(_route(event, record)))
+            return Effects(sends=_route(self._validate(record), record))
         except Refusal as refusal:
             return Effects(sends=(outputs.dead_letter(record, "intake", refusal.reason, refusal.detail),))
         except Exception as error:
@@ -62,7 +66,7 @@ class Intake:
             detail = f"intake failed on it ({type(error).__name__}): a bug, please report it with this letter"
             return Effects(sends=(outputs.dead_letter(record, "intake", "invalid_event", detail),))
 
-    def _validate(self, record: Incoming) -> Event:
+    def _validate(self, record: Incoming) -> Reduced:
         # 1. Size, before anything looks inside.
         if record.value is None:
             raise Refusal("tombstone", "the record has no value; input topics carry events only")
@@ -87,11 +91,29 @@ class Intake:
             raise Refusal("unknown_type", f"known types: {', '.join(_MODELS)}")
         if kind != record.topic:
             raise Refusal("wrong_topic", f"a {kind} event on topic {record.topic}")
-        # 5. The model: every field's type and range.
-        try:
-            return model.from_dict(document)
-        except ValidationError as error:
-            raise Refusal("invalid_event", describe(error)) from None
+        # 5. The model: every field's type and range. 6. Identity: who is it about?
+        reduced = _SHAPES[kind].reduce(document)
+        if reduced is None or (reduced.canonical_call_id is None and not reduced.aliases):
+            return _by_model(model, document)
+        return reduced
+
+
+def _by_model(model: type[Event], document: Json) -> Reduced:
+    """5. and 6., as the model says."""
+    try:
+        event = model.from_dict(document)
+    except ValidationError as error:
+        raise Refusal("invalid_event", describe(error)) from None
+    try:
+        aliases = aliases_of(event)
+    except ValueError as error:
+        raise Refusal("identity_conflict", str(error)) from None
+    if event.canonical_call_id is None and not aliases:
+        if isinstance(event, CallReported | SelectionRequested) and getattr(event, "account_ref", None):
+            raise Refusal("account_lookup_unsupported", "an account reference alone does not name a call yet")
+        raise Refusal("identity_missing", "neither canonicalCallId nor an alias nor a traceId")
+    document = write_json(reduce_event(event))
+    return Reduced(event.source, event.canonical_call_id, aliases, event_digest(event), document)
 
 
 _ATTRIBUTE_FIELDS = (("eventId", "id"), ("source", "source"), ("occurredAt", "time"))
@@ -99,6 +121,8 @@ _ATTRIBUTE_FIELDS = (("eventId", "id"), ("source", "source"), ("occurredAt", "ti
 
 def _with_attributes(document: dict[str, Any], attributes: dict[str, str]) -> dict[str, Any]:
     """A CloudEvents producer need not say in the data what the envelope says already."""
+    if not attributes:
+        return document
     said = {field: attributes[name] for field, name in _ATTRIBUTE_FIELDS if name in attributes}
     return {**said, **document}
 
@@ -116,31 +140,22 @@ def describe(error: ValidationError) -> str:
     return "; ".join(problems)
 
 
-def _route(event: Event, record: Incoming) -> list[Outgoing]:
-    """6. Identity: who is it about? 7. Straight to `evidence`, or by way of its aliases."""
-    try:
-        aliases = aliases_of(event)
-    except ValueError as error:
-        raise Refusal("identity_conflict", str(error)) from None
-    canonical = event.canonical_call_id
-    if canonical is None and not aliases:
-        if isinstance(event, CallReported | SelectionRequested) and getattr(event, "account_ref", None):
-            raise Refusal("account_lookup_unsupported", "an account reference alone does not name a call yet")
-        raise Refusal("identity_missing", "neither canonicalCallId nor an alias nor a traceId")
-    accepted = AcceptedEvent(
-        position=outputs.position_of(record),
-        received_at=record.timestamp_ms,
-        digest=event_digest(event),
-        event=reduce_event(event),
-        traceparent=traceparent_of(record.headers),
-    )
-    keys = by_precedence(aliases)
-    if not keys:
-        assert canonical is not None
-        return [Outgoing(EVIDENCE.name, canonical.encode(), accepted.resolved(canonical).to_bytes())]
-    first, others = keys[0], keys[1:]
-    out = [_identity(first, ParkRecord(alias=first, canonical_call_id=canonical, event=PassingEvent.of(accepted)))]
+def _route(event: Reduced, record: Incoming) -> tuple[Outgoing, ...]:
+    """7. Straight to `evidence`, or by way of its aliases."""
     place = Place(record.offset, record.partition, record.topic)
+    passing = PassingEvent(
+        digest=event.digest,
+        event=Raw(event.document),
+        position=place,
+        received_at=format_instant(record.timestamp_ms),
+        traceparent=traceparent_of(record.headers) if record.headers else None,
+    )
+    canonical = event.canonical_call_id
+    if not event.aliases:
+        assert canonical is not None
+        return (Outgoing(EVIDENCE.name, canonical.encode(), passing.resolved(canonical)),)
+    first, *others = by_precedence(event.aliases)
+    out = [_identity(first, ParkRecord(alias=first, canonical_call_id=canonical, event=passing))]
     for other in others:
         if canonical is not None:
             link = LinkRecord(alias=other, canonical_call_id=canonical, said_by=event.source, position=place)
@@ -149,8 +164,8 @@ def _route(event: Event, record: Incoming) -> list[Outgoing]:
             there = LinkRecord(alias=other, other=first, said_by=event.source, position=place)
             back = LinkRecord(alias=first, other=other, said_by=event.source, position=place)
             out += [_identity(other, there), _identity(first, back)]
-    return out
+    return tuple(out)
 
 
-def _identity(alias: str, model: ParkRecord | LinkRecord) -> Outgoing:
-    return Outgoing(IDENTITY.name, alias.encode(), model.to_bytes())
+def _identity(alias: str, record: ParkRecord | LinkRecord) -> Outgoing:
+    return Outgoing(IDENTITY.name, alias.encode(), record.to_bytes())

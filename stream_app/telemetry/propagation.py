@@ -23,7 +23,8 @@ MAX_TRACESTATE_BYTES = 512
 """What the W3C asks everybody to carry; a longer one is dropped, the traceparent stays."""
 
 _TRACEPARENT = re.compile(
-    r"(?P<version>[0-9a-f]{2})-(?P<trace>[0-9a-f]{32})-(?P<span>[0-9a-f]{16})-(?P<flags>[0-9a-f]{2})(?P<rest>-.*)?"
+    r"(?P<version>[0-9a-f]{2})-(?!0{32})(?P<trace>[0-9a-f]{32})-(?!0{16})(?P<span>[0-9a-f]{16})"
+    r"-(?P<flags>[0-9a-f]{2})(?P<rest>-.*)?"
 )
 
 _PLAIN = re.compile(rb"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-0[01]")
@@ -31,14 +32,20 @@ _PLAIN = re.compile(rb"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-0[01]")
 
 def parse_traceparent(text: str) -> SpanContext | None:
     """The remote span that a `traceparent` names, or None where it is not valid."""
-    match = _TRACEPARENT.fullmatch(text)
-    if match is None or match["version"] == "ff" or (match["version"] == "00" and match["rest"]):
+    match = _valid(text)
+    if match is None:
         return None
-    context = SpanContext(
+    return SpanContext(
         int(match["trace"], 16), int(match["span"], 16), is_remote=True,
         trace_flags=TraceFlags(int(match["flags"], 16) & TraceFlags.SAMPLED),
     )  # fmt: skip
-    return context if context.is_valid else None
+
+
+def _valid(text: str) -> re.Match[str] | None:
+    match = _TRACEPARENT.fullmatch(text)
+    if match is None or match["version"] == "ff" or (match["version"] == "00" and match["rest"]):
+        return None
+    return match
 
 
 def traceparent_of(headers: Headers) -> str | None:
@@ -47,7 +54,7 @@ def traceparent_of(headers: Headers) -> str | None:
     if len(values) != 1:
         return None
     text = values[0].decode("latin-1").strip(" \t")
-    return text if len(text) <= 128 and parse_traceparent(text) else None
+    return text if len(text) <= 128 and _valid(text) else None
 
 
 def carries_trace(headers: Headers) -> bool:
@@ -66,8 +73,11 @@ def handed_on(headers: Headers) -> Headers:
 
 def _named(headers: Headers, name: str) -> list[bytes]:
     """The values of a header, or of the CloudEvents extension of that name."""
-    plain = [value for found, value in headers if found.lower() == name and value is not None]
-    return plain or [value for found, value in headers if found.lower() == EXTENSION + name and value is not None]
+    size = len(name)
+    plain = [value for found, value in headers if len(found) == size and found.lower() == name and value is not None]
+    if plain:
+        return plain
+    return [value for found, value in headers if found.lower() == EXTENSION + name and value is not None]
 
 
 def extract(headers: Headers) -> Context | None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
-from stream_app.core.instants import FROM_JSON, LATEST_MS, Instant, day_of, format_instant, parse_instant
+from stream_app.core.instants import FROM_JSON, LATEST_MS, Instant, day_of, format_instant, is_canonical, parse_instant
 
 ADAPTER: TypeAdapter[int] = TypeAdapter(Instant)
 
@@ -15,6 +17,21 @@ ADAPTER: TypeAdapter[int] = TypeAdapter(Instant)
 @given(st.integers(0, LATEST_MS))
 def test_every_moment_survives_its_text(ms: int) -> None:
     assert parse_instant(format_instant(ms)) == ms
+
+
+@given(st.integers(0, LATEST_MS))
+def test_the_text_is_that_of_the_calendar(ms: int) -> None:
+    moment = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=ms)
+    assert format_instant(ms) == moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    assert parse_instant(moment.isoformat()) == ms, "the way for unusual texts comes to the same"
+
+
+@given(st.integers(0, LATEST_MS))
+def test_a_text_called_canonical_is_written_the_same_again(ms: int) -> None:
+    text = format_instant(ms)
+    assert is_canonical(text) or text[8:10] in ("29", "30", "31")
+    for other in (text[:-1], text.lower(), f"{text} ", text.replace("T", " "), text[:-2] + "Z", text + "\n"):
+        assert not is_canonical(other)
 
 
 @pytest.mark.parametrize(

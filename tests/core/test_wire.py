@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from hashlib import sha256
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stream_app.core.wire import MAX_DEPTH, WireError, digest_of, read_json, write_json
+from stream_app.core import wire
+from stream_app.core.wire import MAX_DEPTH, WireError, digest_of, read_json, write_checked, write_json
 
 
 @pytest.mark.parametrize(
@@ -87,6 +89,55 @@ def test_the_order_of_keys_does_not_show(document: dict[str, int]) -> None:
     backwards = dict(reversed(document.items()))
     assert write_json(backwards) == write_json(document)
     assert digest_of(backwards) == sha256(write_json(document)).hexdigest()
+
+
+TEXT = st.text(st.characters(codec="utf-8"), max_size=6) | st.sampled_from(["a", '"', "\\", "a\nb", ":", "\x7f"])
+PIECES = st.recursive(
+    TEXT.map(json.dumps)
+    | TEXT.map(lambda text: json.dumps(text, ensure_ascii=False))
+    | st.sampled_from(
+        ["1", "-0", "0.1", "1e5", "1E400", "9" * 400, "9" * 5000, "01", "NaN", "true", "null", "x", '"\\/"',
+         '"\\u0022"', '"\\ud83d\\ude00"', '"\\ud800"', '"\x00"', "-1.5e-7", "1e-400"]
+    ),
+    lambda inner: st.lists(inner, max_size=4).map(lambda items: "[" + ", ".join(items) + "]")
+    | st.lists(st.tuples(st.sampled_from(['"a"', '"b"', '"\\/"', '"/"', '"\\u0061"', '"ü"']), inner), max_size=4).map(
+        lambda pairs: "{" + ",".join(f"{key}{' : ' if len(value) % 2 else ':'}{value}" for key, value in pairs) + "}"
+    ),
+    max_leaves=8,
+)  # fmt: skip
+
+
+def outcome(reader: Callable[[bytes], Any], data: bytes) -> Any:
+    try:
+        return repr(reader(data))  # Tells -0.0 from 0 and 1 from 1.0, as equality does not.
+    except WireError as error:
+        return error.reason, error.detail
+
+
+@settings(max_examples=800, deadline=None)
+@given(PIECES)
+def test_the_quick_reader_and_the_strict_one_are_one(text: str) -> None:
+    data = text.encode()
+    assert outcome(read_json, data) == outcome(wire._read_strictly, data)
+
+
+@settings(max_examples=800, deadline=None)
+@given(st.binary(max_size=40), st.integers(0, 40), PIECES)
+def test_they_are_one_on_mangled_bytes(mangled: bytes, at: int, text: str) -> None:
+    data = text.encode()
+    assert outcome(read_json, data[:at] + mangled + data[at:]) == outcome(
+        wire._read_strictly, data[:at] + mangled + data[at:]
+    )
+
+
+@given(VALUES)
+def test_what_was_read_is_written_the_same_the_quick_way(value: Any) -> None:
+    assert write_checked(value) == write_json(value)
+
+
+@given(st.floats(allow_nan=False, allow_infinity=False))
+def test_numbers_too(number: float) -> None:
+    assert write_checked([number]) == write_json([number])
 
 
 @given(st.binary(max_size=60))
