@@ -21,7 +21,7 @@ from stream_app.settings import StageName
 from stream_app.telemetry import Recorder, Telemetry
 from stream_app.telemetry.catalogue import UNKNOWN_TYPE, AlertState
 from stream_app.telemetry.propagation import carries_trace
-from stream_app.telemetry.spans import OpenSpan
+from stream_app.telemetry.spans import OpenSpan, UnrecordedSpan
 from stream_app.topics import DEAD_LETTERS, IDENTITY, INTAKE_TOPICS, JOIN_ALERTS, SEAL_ORDERS, SEAL_RETRY
 
 _TYPES = {topic.name for topic in INTAKE_TOPICS}
@@ -90,17 +90,22 @@ def instrumented(stage: StageName, telemetry: Telemetry, opens: OpensSpan, fold:
 
 
 def _traced(opens: OpensSpan, fold: Fold, batch: Sequence[Incoming], traced: list[int]) -> list[Effects]:
+    """The fold with a span around each of the `traced`, which what comes of the record goes on under."""
     with ExitStack() as stack:
-        spans = [stack.enter_context(opens(batch[index].headers)) for index in traced]
+        spans = [_entered(stack, opens(batch[index].headers)) for index in traced]
         effects = list(fold(batch))
         for index, span in zip(traced, spans, strict=True):
             one = effects[index]
-            ending = ending_of(batch[index], one)
+            ending = None if isinstance(span, UnrecordedSpan) else ending_of(batch[index], one)
             if ending is not None:
                 span.set(disposition=ending)
             if one.sends:
                 effects[index] = carried(one, span.headers())
     return effects
+
+
+def _entered(stack: ExitStack, span: AbstractContextManager[OpenSpan]) -> OpenSpan:
+    return span if isinstance(span, UnrecordedSpan) else stack.enter_context(span)
 
 
 def ending_of(incoming: Incoming, effects: Effects) -> Literal["dead_letter", "parked"] | None:
