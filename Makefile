@@ -5,10 +5,10 @@ RUN := $(BIN)/python -m
 DEMO := $(if $(DATA),--data "$(DATA)") $(if $(CALLS),--calls $(CALLS)) $(if $(SEED),--seed $(SEED)) $(if $(filter-out 0,$(KEEP)),--keep)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test bench check fmt schemas docs lock up down clean
+.PHONY: help setup demo test chaos chaos-long bench check fmt schemas docs lock up down clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: ## make .venv from requirements.lock (every other target does it by itself)
 	@$(PYTHON) tools/bootstrap.py
@@ -18,6 +18,15 @@ demo: setup ## replay calls through a real Kafka and S3 [DATA=dir] [CALLS=400] [
 
 test: setup ## run all tests [ARGS="-k name"]
 	@$(RUN) pytest $(ARGS)
+
+chaos: setup ## five minutes of kills, zombies and outages, and the control that must fail [SEED=7]
+	@$(RUN) tests.chaos --profile standard $(if $(SEED),--seed $(SEED))
+	@$(RUN) tests.chaos --profile slice --control $(if $(SEED),--seed $(SEED))
+
+chaos-long: setup ## 10,000 calls under 60 kills, 60 zombies, 20 rebalances, and a lost broker of three [SEED=7]
+	@$(RUN) tests.chaos --profile long $(if $(SEED),--seed $(SEED))
+	@$(RUN) tests.chaos --profile slice --brokers 3 $(if $(SEED),--seed $(SEED))
+	@$(RUN) tests.chaos --profile standard --control $(if $(SEED),--seed $(SEED))
 
 bench: setup ## measure speed, ours and others' [ARGS="--only join --runs 3"]
 	@$(RUN) bench $(ARGS)

@@ -19,11 +19,15 @@ from stream_app.dev.stack import Stack
 from stream_app.dev.state import Endpoints
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark every test that uses the stack as `real`, so that `-m 'not real'` is exact."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Mark every test that uses the stack as `real`, so that `-m 'not real'` is exact; leave out what is `long`."""
     for item in items:
         if "stack" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.real)
+    if "long" not in config.option.markexpr:  # Asked for by name only: `-m long`.
+        left_out = [item for item in items if item.get_closest_marker("long")]
+        items[:] = [item for item in items if item not in left_out]
+        config.hook.pytest_deselected(items=left_out)
 
 
 @pytest.fixture(scope="session")

@@ -26,7 +26,7 @@ from tests.chaos.profiles import Profile
 from tests.chaos.reading import Tail, kafka_admin, read_all
 from tests.chaos.report import Report
 from tests.chaos.run import READY_S, SESSION_S, WAKE_AFTER_S, load, save, summarise
-from tests.chaos.story import Plan, Send, Timing, Truth, plan
+from tests.chaos.story import Plan, Send, Truth, plan
 from tests.chaos.workers import Fleet
 from tests.chaos.world import document_of
 
@@ -97,6 +97,7 @@ async def control(
     environment = {
         "STREAM_APP_TOPIC_PREFIX": prefix,
         "STREAM_APP_KAFKA_BOOTSTRAP": stack.kafka_bootstrap,
+        "CHAOS_DEADLINE_S": str(profile.timing.deadline / 1000),
         "NO_COLOR": "1",
     }
     fleet = Fleet(directory, environment, ("naive",), WAKE_AFTER_S, command)
@@ -107,16 +108,16 @@ async def control(
         keeper = asyncio.create_task(fleet.keep())
         await fleet.ready(READY_S)
         epoch = time.time_ns() // 1_000_000 + 1000
-        made = naive_plan(plan(seed, profile.calls, profile.calls_per_s, epoch, Timing()))
+        made = naive_plan(plan(seed, profile.calls, profile.calls_per_s, epoch, profile.timing))
         say(f"{profile.workers} naive workers are ready; {len(made.truths)} calls, seed {seed}")
         scene = Scene(fleet, Random(seed), {}, None, restart_broker)
         raining = asyncio.create_task(rain(scene, profile.faults, profile.load_s, profile.at_once))
         await load(stack.kafka_bootstrap, prefix, made)
         skipped = await raining
-        fleet.disarm()
-        await fleet.remove_all(gently=False)
-        for number in range(profile.drain_workers):
-            fleet.add(f"w{number + 1}")
+        if profile.faults:
+            await fleet.remove_all(gently=False)
+            for number in range(profile.drain_workers):
+                fleet.add(f"w{number + 1}")
         await asyncio.sleep(2 * SESSION_S)
         await _quiet(stack.kafka_bootstrap, prefix, profile.drain_s)
     finally:

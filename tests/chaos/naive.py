@@ -15,7 +15,7 @@ from typing import Any
 
 import faust
 
-DEADLINE_S = 25.0
+DEADLINE_S = float(os.environ.get("CHAOS_DEADLINE_S", "25"))
 KINDS = {"call", "tools", "trace", "evaluation", "recording", "transcript"}
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from tests.chaos.story import Timing
+
 
 @dataclass(frozen=True)
 class Profile:
@@ -20,6 +22,7 @@ class Profile:
     drain_s: float = 75.0
     """The drain is given up when nothing has moved for so long; longer than deadline and seal budget."""
     minima: dict[str, int] = field(default_factory=dict)
+    timing: Timing = field(default_factory=Timing)
 
     @property
     def load_s(self) -> float:
@@ -30,8 +33,9 @@ class Profile:
 QUIET = Profile("quiet", 120, 8.0, {})
 """No fault at all: shows that the ground truth is right."""
 SLICE = Profile(
-    "slice", 120, 8.0, {"kill": 1, "kill-at-step": 1, "freeze-at-step": 1, "store": 1}, at_once=3, drain_workers=1
-)
+    "slice", 60, 6.0, {"kill": 1, "kill-at-step": 2, "freeze-at-step": 1, "store": 1}, at_once=5, drain_workers=1,
+    timing=Timing(deadline=12_000, window=3_000, late_from=14_000, late_until=16_000, seal_budget=12_000),
+)  # fmt: skip
 """For the usual test run: under 90 seconds."""
 STANDARD = Profile(
     "standard", 1200, 8.0,
@@ -55,3 +59,8 @@ LONG = Profile(
 """`make chaos-long`."""
 
 PROFILES: tuple[Profile, ...] = (QUIET, SLICE, STANDARD, LONG)
+
+
+def profile_named(name: str) -> Profile:
+    """The profile; KeyError for an unknown one."""
+    return {one.name: one for one in PROFILES}[name]

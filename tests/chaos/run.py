@@ -69,7 +69,7 @@ async def deploy(stack: Endpoints, directory: Path, timing: Timing, s3_endpoint:
     policy = default_policy()
     short = {
         "deadline": timing.deadline, "soft": (8000,), "tool_settle": 3000, "reason_grace": 5000, "settling": 2000,
-        "orphan": timing.deadline, "seal_budget": 40_000,
+        "orphan": timing.deadline, "seal_budget": timing.seal_budget,
     }  # fmt: skip
     rows = tuple(
         row if row.sample is None else row.model_copy(update={"sample": row.sample.model_copy(update={"rate": 0.0})})
@@ -121,7 +121,7 @@ async def chaos(
     say: Say = print,
 ) -> Report:
     """One whole run of the product's line. Everything it starts has ended when it returns, however it ends."""
-    random, timing = Random(seed), Timing()
+    random, timing = Random(seed), profile.timing
     address = urlsplit(stack.s3_endpoint)
     assert address.hostname is not None
     assert address.port is not None

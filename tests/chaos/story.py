@@ -53,6 +53,8 @@ class Timing:
     """A call's events come in any order within it."""
     late_from: int = 28_000
     late_until: int = 33_000
+    seal_budget: int = 40_000
+    """How long a source object that cannot be read is tried."""
 
 
 @dataclass(frozen=True)
