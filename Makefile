@@ -21,12 +21,12 @@ test: setup ## run all tests [ARGS="-k name"]
 
 chaos: setup ## five minutes of kills, zombies and outages, and the control that must fail [SEED=7]
 	@$(RUN) tests.chaos --profile standard $(if $(SEED),--seed $(SEED))
-	@$(RUN) tests.chaos --profile slice --control $(if $(SEED),--seed $(SEED))
+	@$(RUN) tests.chaos --profile control --control $(if $(SEED),--seed $(SEED))
 
 chaos-long: setup ## 10,000 calls under 60 kills, 60 zombies, 20 rebalances, and a lost broker of three [SEED=7]
 	@$(RUN) tests.chaos --profile long $(if $(SEED),--seed $(SEED))
 	@$(RUN) tests.chaos --profile slice --brokers 3 $(if $(SEED),--seed $(SEED))
-	@$(RUN) tests.chaos --profile standard --control $(if $(SEED),--seed $(SEED))
+	@$(RUN) tests.chaos --profile control --control $(if $(SEED),--seed $(SEED))
 
 bench: setup ## measure speed, ours and others' [ARGS="--only join --runs 3"]
 	@$(RUN) bench $(ARGS)

@@ -47,6 +47,12 @@ STANDARD = Profile(
     minima={"kill": 10, "freeze": 6, "rebalance": 3},
 )  # fmt: skip
 """`make chaos`: about five minutes."""
+CONTROL = Profile(
+    "control", 500, 10.0,
+    {"kill": 5, "kill-at-step": 5, "freeze": 2, "freeze-at-step": 2, "rebalance": 3, "broker": 1},
+    at_once=3,
+)  # fmt: skip
+"""For the negative control: faults as dense as those of the others, on fewer calls."""
 LONG = Profile(
     "long", 10_200, 9.0,
     {
@@ -58,7 +64,7 @@ LONG = Profile(
 )  # fmt: skip
 """`make chaos-long`."""
 
-PROFILES: tuple[Profile, ...] = (QUIET, SLICE, STANDARD, LONG)
+PROFILES: tuple[Profile, ...] = (QUIET, SLICE, STANDARD, CONTROL, LONG)
 
 
 def profile_named(name: str) -> Profile:

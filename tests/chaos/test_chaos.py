@@ -12,7 +12,7 @@ import pytest
 from stream_app.dev.state import Endpoints
 from tests.chaos.brokers import OneBroker
 from tests.chaos.control import control
-from tests.chaos.profiles import QUIET, SLICE, STANDARD
+from tests.chaos.profiles import CONTROL, QUIET, SLICE, STANDARD
 from tests.chaos.run import chaos
 
 SEED = int(os.environ.get("CHAOS_SEED", "1"))
@@ -51,9 +51,9 @@ def test_five_minutes_of_every_fault(broker: OneBroker, tmp_path: Path) -> None:
 @pytest.mark.timeout(1800)
 def test_a_plain_faust_join_is_right_without_faults_and_caught_with_them(broker: OneBroker, tmp_path: Path) -> None:
     stack = broker.up()
-    for name in ("quiet", "slice"):
+    for name in ("quiet", "faults"):
         (tmp_path / name).mkdir()
     quiet = asyncio.run(control(QUIET, SEED, tmp_path / "quiet", stack))
     assert quiet.good, quiet.table()
-    caught = asyncio.run(control(SLICE, SEED, tmp_path / "slice", stack))
+    caught = asyncio.run(control(CONTROL, SEED, tmp_path / "faults", stack, broker.restart))
     assert caught.found["lost"] or caught.found["duplicated"] or caught.found["wrong status"], caught.table()
