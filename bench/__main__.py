@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -24,6 +25,7 @@ from bench.figures.figure import Figure, WrongOutput
 from bench.kafka import Kafka
 from bench.options import Options
 from bench.processes import Died
+from bench.profiling import costs
 from bench.sides import SIDES
 from stream_app.dev.errors import StackError
 from stream_app.dev.stack import Stack
@@ -38,6 +40,7 @@ def _say(line: str) -> None:
 
 
 _SIDES_HELP = f"Sides of the join, comma-separated, of: {', '.join(one.name for one in SIDES)}."
+_PROFILE_HELP = "Profile our side of the join into this file (collapsed stacks); nothing is saved then."
 _STACK_HELP = "Directory of the embedded Kafka and S3; started where they do not run, and then stopped again."
 
 
@@ -67,10 +70,11 @@ def _size(name: str, default: int, least: int, text: str) -> Callable[[Callable[
     "--stack", "stack_dir", default=".dev", show_default=True, type=click.Path(path_type=Path), help=_STACK_HELP
 )
 @click.option("--save/--no-save", default=True, show_default=True, help="Write results/ and the table in the README.")
+@click.option("--profile", type=click.Path(path_type=Path), help=_PROFILE_HELP)
 @click.option("--json", "as_json", is_flag=True, help="Print what was measured as JSON.")
 def main(
     names: tuple[str, ...], sides: str, runs: int, calls: int, open_calls: int, many_calls: int, seconds: float,
-    lone_calls: int, seed: int, stack_dir: Path, save: bool, as_json: bool,
+    lone_calls: int, seed: int, stack_dir: Path, save: bool, profile: Path | None, as_json: bool,
 ) -> None:  # fmt: skip
     """Measure speed, ours and others', on one Kafka broker; print a table of aims and what was reached.
 
@@ -91,17 +95,22 @@ def main(
             options = Options(
                 stack=endpoints, scratch=scratch, environments=ROOT / ".dev" / "bench", say=_say, runs=runs,
                 calls=calls, open_calls=open_calls, many_calls=many_calls, seconds=seconds, lone_calls=lone_calls,
-                sides=wanted, seed=seed,
+                sides=wanted, seed=seed, profile=profile,
             )  # fmt: skip
-            results = asyncio.run(_measure(chosen, options, sizes, save=save))
+            results = asyncio.run(_measure(chosen, options, sizes, save=save and profile is None))
     except (StackError, NotBuilt) as error:
         click.echo(str(error), err=True)
         sys.exit(3)
     except (WrongOutput, Stuck, Died, TimeoutError) as error:
         click.echo(f"{type(error).__name__}: {error}", err=True)
         sys.exit(4)
+    except (KeyboardInterrupt, asyncio.CancelledError):
+        click.echo("stopped; what was started is stopped, its topics are deleted", err=True)
+        sys.exit(130)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
+    if profile is not None and profile.is_file():
+        click.echo(costs(profile.read_text().splitlines()), err=True)
     click.echo(json.dumps(results, indent=2) if as_json else report.markdown(results, [one.name for one in FIGURES]))
     reached = all(row["verdict"] != "not reached" for one in results["figures"].values() for row in one["rows"])
     sys.exit(0 if reached else 1)
@@ -110,6 +119,10 @@ def main(
 async def _measure(chosen: list[Figure], options: Options, sizes: dict[str, Any], *, save: bool) -> dict[str, Any]:
     """What was measured now; saved after each figure, so that a long run that breaks loses one figure only."""
     results: dict[str, Any] = {}
+    task = asyncio.current_task()
+    assert task is not None
+    # As Ctrl-C does: every figure takes its processes and topics away when it is cancelled.
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
     async with Kafka(options.stack.kafka_bootstrap) as kafka:
         for figure in chosen:
             began, source = datetime.now(UTC), report.origin(ROOT)

@@ -6,11 +6,13 @@ import asyncio
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from bench import meter
 from bench.calls import Fed, Feed
 from bench.kafka import PARTITIONS, Kafka, partition_of
 from bench.processes import Running
+from bench.profiling import profiled
 
 POLL_S = 0.05
 QUIET_S = 600.0
@@ -126,7 +128,12 @@ async def feed_and_wait(
 
 
 async def timed(
-    kafka: Kafka, course: Course, processes: Sequence[Running], records: Sequence[Fed], place: Callable[[Fed], str]
+    kafka: Kafka,
+    course: Course,
+    processes: Sequence[Running],
+    records: Sequence[Fed],
+    place: Callable[[Fed], str],
+    profile: Path | None = None,
 ) -> Timed:
     """Freeze the processes, feed the records, let the processes go, and measure until all of it is durable."""
     begins = await kafka.ends(course.output)
@@ -140,6 +147,7 @@ async def timed(
     finally:
         for process in processes:
             process.resume()
-    last_output = await caught_up(kafka, course, processes)
+    with profiled(processes[0].pid, profile):
+        last_output = await caught_up(kafka, course, processes)
     used = meter.cpu_seconds([process.pid for process in processes]) - before
     return Timed(len(records), used, last_output - began, begins)

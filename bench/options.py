@@ -32,3 +32,5 @@ class Options:
     sides: tuple[str, ...] = ()
     """Sides of the join; () means all."""
     seed: int = 7
+    profile: Path | None = None
+    """Where to put a profile of our join; its figures are then no results."""

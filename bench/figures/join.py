@@ -64,7 +64,8 @@ async def _run(side: Side, options: Options, kafka: Kafka) -> tuple[Timed, int, 
             warming = feed.backlog(f"w{number}", calls, seed=options.seed)
             await feed_and_wait(kafka, started.course, processes, warming.records, place)
         backlog = feed.backlog("b0", calls, seed=options.seed)
-        outcome = await timed(kafka, started.course, processes, backlog.records, place)
+        profile = options.profile if side.name == OURS else None
+        outcome = await timed(kafka, started.course, processes, backlog.records, place, profile)
         orders = await orders_of(kafka, started.course.output, outcome.output_begins)
         _check(side, orders, backlog)
         return outcome, started.process.resident(), orders
