@@ -13,10 +13,10 @@ import asyncio
 import logging
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
-from stream_app.pipeline.ports import Effects, Incoming, StoreUnavailable
+from stream_app.pipeline.ports import Effects, Incoming, Outgoing, StoreUnavailable
 from stream_app.runtime.durable import Durable
 from stream_app.runtime.lane import drain
 from stream_app.runtime.progress import Progress, row_key
@@ -32,9 +32,12 @@ MAX_UNDER_WAY = 2000
 
 @dataclass
 class Work:
-    """One record between its arrival and its ack; `ack` is that of its batch, on the batch's last record only."""
+    """One record between its arrival and its ack; `ack` is that of its batch, on the batch's last record only.
 
-    incoming: Incoming
+    Without the record itself: what is done may have to wait long for those before it."""
+
+    offset: int
+    call: bytes | None
     ack: Callable[[], None] | None
     safe: asyncio.Future[None]
     """Done when what the record sends is durable."""
@@ -66,7 +69,7 @@ class ConcurrentLane:
         self._progress = Progress.from_bytes(progress)
         self._queue: deque[Work] = deque()
         self._last_of_call: dict[bytes | None, Work] = {}
-        self._finished: list[tuple[Work, Effects]] = []
+        self._finished: list[tuple[Work, Sequence[Outgoing]]] = []
         self._wake = asyncio.Event()
         self._room = asyncio.Event()
         self._room.set()
@@ -87,8 +90,8 @@ class ConcurrentLane:
                 return
             before = self._last_of_call.get(incoming.key)
             safe = asyncio.get_running_loop().create_future()
-            work = Work(incoming, ack if incoming is records[-1] else None, safe)
-            work.task = asyncio.create_task(self._make(work, before), name=f"{self.name} {incoming.offset}")
+            work = Work(incoming.offset, incoming.key, ack if incoming is records[-1] else None, safe)
+            work.task = asyncio.create_task(self._make(incoming, work, before), name=f"{self.name} {incoming.offset}")
             self._last_of_call[incoming.key] = work
             self._queue.append(work)
 
@@ -102,14 +105,16 @@ class ConcurrentLane:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _make(self, work: Work, before: Work | None) -> None:
+    async def _make(self, incoming: Incoming, work: Work, before: Work | None) -> None:
         """Handle one record. A failure is told at once, not when its turn to be acknowledged comes."""
         try:
-            if work.incoming.offset in self._progress:
-                effects = Effects()
-            else:
-                effects = await self._handle_when_due(work.incoming, before)
-            self._finished.append((work, effects))
+            sends: tuple[Outgoing, ...] = ()
+            if work.offset not in self._progress:
+                effects = await self._handle_when_due(incoming, before)
+                sends = effects.sends
+                if effects != Effects(sends=sends):
+                    raise ValueError(f"{self.name} at {work.offset}: a slow stage can only send: it keeps no rows")
+            self._finished.append((work, sends))
             self._wake.set()
             await work.safe
         except asyncio.CancelledError:
@@ -158,19 +163,19 @@ class ConcurrentLane:
         except BaseException as error:
             self._give_up(error)
 
-    async def _commit(self, finished: list[tuple[Work, Effects]]) -> None:
+    async def _commit(self, finished: list[tuple[Work, Sequence[Outgoing]]]) -> None:
         reached("folded")
         for work, _ in finished:
             work.done = True
-            self._progress.add(work.incoming.offset)
+            self._progress.add(work.offset)
         ready: list[Work] = []
         for work in self._queue:
             if not work.done:
                 break
             ready.append(work)
         if ready:
-            self._progress.reach(ready[-1].incoming.offset)
-        sends = [send for _, effects in finished for send in effects.sends]
+            self._progress.reach(ready[-1].offset)
+        sends = [one for _, sent in finished for one in sent]
         rows = {self._progress_key: self._progress.to_bytes()} if sends else {}
         await self._durable.commit(sends, rows, {})
         for work, _ in finished:
@@ -179,10 +184,10 @@ class ConcurrentLane:
         reached("before-ack")
         for work in ready:
             self._queue.popleft()
-            if self._last_of_call.get(work.incoming.key) is work:
-                del self._last_of_call[work.incoming.key]
+            if self._last_of_call.get(work.call) is work:
+                del self._last_of_call[work.call]
             if work.ack is not None:
                 work.ack()
-            self.done_upto = work.incoming.offset + 1
+            self.done_upto = work.offset + 1
         if ready and len(self) < MAX_UNDER_WAY:
             self._room.set()

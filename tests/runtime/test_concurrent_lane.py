@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
 import pytest
 
-from stream_app.pipeline.ports import Effects, Incoming, ObjectDenied, StoreUnavailable
+from stream_app.pipeline.ports import Effects, Incoming, ObjectDenied, Outgoing, StoreUnavailable
 from stream_app.runtime import concurrent_lane
 from stream_app.runtime.concurrent_lane import ConcurrentLane
 from stream_app.runtime.progress import Progress, row_key
@@ -249,6 +250,20 @@ async def test_a_send_that_fails_ends_the_stage() -> None:
         assert not pending, "what waits for a commit that never comes is let go of"
 
 
+@pytest.mark.parametrize("effects", [Effects(rows=((b"k", b"1"),)), Effects(expects=("h",)), Effects(then=(out("t"),))])
+async def test_what_it_could_not_do_ends_the_stage_instead_of_being_left_out(effects: Effects) -> None:
+    async with World() as world:
+
+        async def more(_: Incoming) -> Effects:
+            return effects
+
+        world.lane._handle = more
+        await world.submit((0, b"a"))
+        await until(lambda: world.failures)
+        assert "a slow stage can only send" in str(world.failures[0][1])
+        assert world.all("acked") == []
+
+
 async def test_a_full_lane_holds_the_consumer_back(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(concurrent_lane, "MAX_UNDER_WAY", 2)
     async with World() as world:
@@ -332,7 +347,7 @@ async def test_a_packet_of_a_record_ahead_of_the_others_is_made_once_over_a_rest
 class ForgetsProgress(ConcurrentLane):
     """The negative control: does not remember what it has done."""
 
-    async def _commit(self, finished: list[tuple[concurrent_lane.Work, Effects]]) -> None:
+    async def _commit(self, finished: list[tuple[concurrent_lane.Work, Sequence[Outgoing]]]) -> None:
         await super()._commit(finished)
         self._durable.stored.pop(ROW, None)  # type: ignore[attr-defined]
 
@@ -436,3 +451,18 @@ async def test_close_while_a_commit_hangs_leaves_nothing_under_way() -> None:
     assert not world.failures
     await world.submit((2, b"c"))
     assert world.all("began") == [0], "a closed lane takes nothing"
+
+
+async def test_a_record_that_is_done_is_let_go_of_although_its_ack_has_to_wait() -> None:
+    """A retry may hold the acks back for minutes, and seal orders are not small."""
+    async with World() as world:
+        late = record(1, b"b", "seal-orders")
+        references = sys.getrefcount(late)
+        await world.submit((0, b"a"))
+        await world.lane.submit([late], lambda: None)
+        world.finish(1)
+        await until(lambda: world.all("confirmed") == ["packet 1"])
+        await asyncio.sleep(0.01)
+        assert len(world.lane) == 2
+        assert world.lane._queue[1].task.done(), "and with its task goes what that held"
+        assert sys.getrefcount(late) == references
