@@ -129,7 +129,8 @@ class Fenced:
                 raise RuntimeError("a commit after one whose end is not known")
             self._cut_off = True
             reached("before-transaction")
-            offset = await asyncio.wait_for(self._transact(sends, rows, table.partition), COMMIT_TIMEOUT_S)
+            async with asyncio.timeout(COMMIT_TIMEOUT_S):  # `wait_for` may lose a cancellation.
+                offset = await self._transact(sends, rows, table.partition)
             reached("committed")
             table.write(rows, local, offset)
             self._cut_off = False

@@ -311,6 +311,25 @@ async def test_a_commit_that_hangs_is_given_up(line: Line, monkeypatch: pytest.M
     assert store.offsets == []
 
 
+async def test_a_cancellation_in_the_moment_the_broker_answers_is_not_lost(line: Line) -> None:
+    """`asyncio.wait_for` of Python 3.11 loses it: the lane would go on, and whoever closes it would wait for ever."""
+    owner, _ = await line.owns()
+    answer = asyncio.Event()
+
+    async def answered(*_: object) -> int:
+        await answer.wait()
+        return 7
+
+    owner._transact = answered  # type: ignore[method-assign]
+    committing = asyncio.create_task(owner.commit([], {b"row": b"1"}, {}))
+    await asyncio.sleep(0.01)
+    answer.set()
+    await asyncio.sleep(0)
+    taken = committing.cancel()  # False where it has come to its end already.
+    await asyncio.wait([committing])
+    assert committing.cancelled() == taken
+
+
 async def test_only_who_has_recovered_may_commit_and_nobody_who_was_stopped(line: Line) -> None:
     owner = line.owner()
     await owner.fence()
