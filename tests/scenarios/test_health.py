@@ -93,7 +93,7 @@ def test_a_frozen_stage_is_reported_thawed_or_killed_and_started_again(line: Lin
     watching = threading.Thread(target=watch)
     watching.start()
     worker = line.start(("intake", "identity"))
-    becomes(line, "readyz", 200, 30)
+    becomes(line, "readyz", 200, READY_S)
     stop.set()
     watching.join()
     assert any(code == 503 for code, _ in seen)
@@ -105,10 +105,10 @@ def test_a_frozen_stage_is_reported_thawed_or_killed_and_started_again(line: Lin
     reasons = becomes(line, "livez", 503, REPORTED_S)
     assert [(reason["stage"], reason["cause"]) for reason in reasons] == [("identity", "frozen")]
     assert str(frozen) in reasons[0]["detail"]
-    assert [reason["stage"] for reason in becomes(line, "readyz", 503, 1)] == ["identity"]
+    assert [reason["stage"] for reason in becomes(line, "readyz", 503, 5)] == ["identity"]
     os.kill(frozen, signal.SIGCONT)
-    becomes(line, "livez", 200, 5)
-    becomes(line, "readyz", 200, 30)
+    becomes(line, "livez", 200, 20)
+    becomes(line, "readyz", 200, READY_S)
 
     # It may have joined its group anew or ended over it; whoever runs the stage now is frozen for good.
     frozen = stage_process(worker, "identity")
@@ -168,13 +168,13 @@ def test_a_store_that_falls_silent_is_named_and_the_worker_is_alive(line: Line) 
     wire = Wire(int(line.stack.s3_endpoint.rpartition(":")[2]))
     line.environment["STREAM_APP_S3_ENDPOINT"] = f"http://127.0.0.1:{wire.port}"
     line.start(("seal",))
-    becomes(line, "readyz", 200, 30)
+    becomes(line, "readyz", 200, READY_S)
     wire.cut()
     (reason,) = becomes(line, "readyz", 503, REPORTED_S)
     assert (reason["stage"], reason["cause"]) == ("seal", "store_unreachable")
     assert ask(line, "livez")[0] == 200, "to restart the worker would not bring it back"
     wire.mend()
-    becomes(line, "readyz", 200, 30)
+    becomes(line, "readyz", 200, READY_S)
     wire.close()
 
 
@@ -274,9 +274,9 @@ def test_a_stop_with_open_calls_orders_nothing_and_ends_in_time(line: Line) -> N
         first += most
         rest.append(judged)
     line.publish(records(first))
-    line.wait("evidence", lambda seen: sum(one.get("type") != "clock" for one in seen) >= len(first), within_s=40)
+    line.wait("evidence", lambda seen: sum(one.get("type") != "clock" for one in seen) >= len(first), within_s=READY_S)
     folded = asyncio.run(end_offsets(line.settings, "evidence"))
-    wait_until(lambda: all(committed(line, "join")[spot] >= upto for spot, upto in folded.items()), within_s=30)
+    wait_until(lambda: all(committed(line, "join")[spot] >= upto for spot, upto in folded.items()), within_s=READY_S)
     assert line.read("seal-orders") == []
     began = time.monotonic()
     worker.send_signal(signal.SIGTERM)
