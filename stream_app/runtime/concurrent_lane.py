@@ -152,7 +152,7 @@ class ConcurrentLane:
     async def _publish(self) -> None:
         """Commit what has finished, all of it at once, and acknowledge."""
         try:
-            while True:
+            while not self.closed:  # A library on the way may have lost a cancellation.
                 if not self._finished:
                     self._wake.clear()
                     await self._wake.wait()

@@ -153,7 +153,7 @@ class Lane:
 
     async def _run(self) -> None:
         try:
-            while True:
+            while not self.closed:  # A library on the way may have lost a cancellation.
                 if await self._woken():
                     await self._commit(self._take())
                 else:

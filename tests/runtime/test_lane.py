@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 from functools import partial
+from typing import Any
 
 import pytest
 
@@ -213,10 +214,10 @@ async def test_a_fold_that_raises_ends_the_stage_and_acknowledges_nothing() -> N
         assert world.acks == []
 
 
-async def test_a_fold_that_returns_too_few_effects_ends_the_stage() -> None:
+async def test_a_fold_that_returns_more_effects_than_records_ends_the_stage() -> None:
     """Else the effects would be taken for those of other records."""
     async with World() as world:
-        world.lane._fold = lambda batch: [Effects()] * (len(batch) - 1)
+        world.lane._fold = lambda batch: [Effects()] * (len(batch) + 1)
         await world.batch(0, 1)
         await until(lambda: world.failures)
         assert world.acks == []
@@ -579,6 +580,24 @@ async def test_close_lets_go_of_a_consumer_that_was_held_back(monkeypatch: pytes
     await world.lane.close(0)
     await asyncio.wait_for(held, 1)
     assert world.acks == []
+
+
+async def test_close_ends_although_a_cancellation_is_lost_on_the_way() -> None:
+    """As `asyncio.wait_for` of Python 3.11 loses one, and any library that uses it."""
+    world = World({0: Effects(sends=(out("s0"),))})
+    commit = world.durable.commit
+
+    async def loses(*parts: Any) -> None:
+        try:
+            await asyncio.sleep(60)
+        except asyncio.CancelledError:
+            await commit(*parts)
+
+    world.durable.commit = loses  # type: ignore[method-assign]
+    await world.submit(0)
+    await until(lambda: world.folded == [0])
+    await asyncio.wait_for(world.lane.close(0), 2)
+    assert world.folded == [0]
 
 
 async def test_close_of_a_lane_that_failed_does_not_wait_for_its_records() -> None:
