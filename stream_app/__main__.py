@@ -28,6 +28,12 @@ COMMANDS: tuple[tuple[str, str, str, str], ...] = (
     ("alerts", "stream_app.cli.alerts", "alerts", "Look at join alerts, or forward them to a webhook."),
     ("verify", "stream_app.cli.verify", "verify", "Check a manifest or packet against its stored bytes."),
     ("audit", "stream_app.cli.audit", "audit", "Account for every input position."),
+    (
+        "partitions",
+        "stream_app.cli.partitions",
+        "partitions",
+        "Look at paused input partitions; pause them and let them go on.",
+    ),
     ("policy", "stream_app.cli.policy", "policy", "Check and show policy files."),
     ("convert", "stream_app.cli.convert", "convert", "Turn conversations (JSON Lines) into the events of production."),
 )

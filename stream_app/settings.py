@@ -62,6 +62,10 @@ class Settings(BaseSettings):
     """How often intake says how far it has read; bounds how late a deadline fires."""
     max_event_bytes: Annotated[int, Field(ge=1024)] = 1 << 20
     """A larger event is dead-lettered."""
+    poison_run: Annotated[int, Field(ge=1)] = 100
+    """So many refused records in a row pause an input partition."""
+    poison_share: Annotated[float, Field(gt=0, le=1)] = 0.5
+    """More than this share of the last 200 records refused pauses it too; 1 never does."""
     seal_concurrency: Annotated[int, Field(ge=1, le=256)] = 16
     """Calls sealed at the same time by one worker: object storage is slow, the order per call is kept."""
     drain_s: Annotated[float, Field(ge=0, le=60)] = 4.0

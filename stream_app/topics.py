@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import BaseModel
 
-from stream_app.core import dead_letters, events, evidence, identities, orders, packet, reviews
+from stream_app.core import dead_letters, events, evidence, identities, orders, packet, partition_states, reviews
 
 Role = Literal["input", "internal", "output"]
 DAY_MS = 86_400_000
@@ -99,6 +99,10 @@ REVIEW_TASKS = Topic(
     cleanup="compact",
 )  # fmt: skip
 LEDGER = Topic("ledger", "output", "partition", (reviews.LedgerEntry,), "Hourly signed root over what was sealed.")
+PARTITION_STATES = Topic(
+    "partition-states", "internal", "topic/partition", (partition_states.PartitionState,),
+    "Input partitions that are paused, and that go on.", cleanup="compact",
+)  # fmt: skip
 DEAD_LETTERS = Topic(
     "dead-letters", "output", "the original key", (dead_letters.DeadLetter,), "Records that could not be used.",
     max_message_bytes=16 * MIB, retention_ms=30 * DAY_MS,
@@ -107,7 +111,7 @@ DEAD_LETTERS = Topic(
 TOPICS: tuple[Topic, ...] = (
     CALL_ENDED, EVALUATION_COMPLETED, TOOL_CALL, ARTIFACT_READY, TRACE_COMPLETED, CALL_REPORTED, SELECTION_REQUESTED,
     IDENTITY_LINKED, REVIEW_RECORDED, PROVIDER_RECORDS, IDENTITY, EVIDENCE, SEAL_ORDERS, SEAL_RETRY, PACKETS,
-    PACKETS_RESTRICTED, JOIN_ALERTS, REVIEW_TASKS, LEDGER, DEAD_LETTERS,
+    PACKETS_RESTRICTED, JOIN_ALERTS, REVIEW_TASKS, LEDGER, PARTITION_STATES, DEAD_LETTERS,
 )  # fmt: skip
 
 INTAKE_TOPICS: tuple[Topic, ...] = (

@@ -17,6 +17,7 @@ from stream_app.pipeline.join import JoinPartition
 from stream_app.pipeline.ports import Effects, Incoming, ObjectStore
 from stream_app.pipeline.seal import Sealer, due_at
 from stream_app.runtime import instruments
+from stream_app.runtime.breaker import Breaker
 from stream_app.runtime.concurrent_lane import ConcurrentLane
 from stream_app.runtime.durable import Durable
 from stream_app.runtime.host import AnyLane, Binding, Host
@@ -43,17 +44,27 @@ class IntakeBinding(Binding):
             "intake", telemetry, telemetry.spans.intake_accept, Intake(settings.max_event_bytes).fold
         )
         self._task: asyncio.Task[None] | None = None
+        self._breaker: Breaker | None = None
 
     async def start(self, host: Host) -> None:
-        """Start telling the time."""
+        """Learn what is paused; start telling the time."""
+        self._breaker = Breaker(host.settings)
+        await self._breaker.start(host)
         self._task = asyncio.create_task(IntakeClock(host).run(), name="intake clock")
 
     def open(self, host: Host, topic: str, partition: int, durable: Durable, rows: TablePartition | None) -> AnyLane:
         """A lane that folds by the stateless intake."""
-        return Lane(f"{topic}/{partition}", self._fold, durable, host.fail)
+        assert self._breaker is not None
+        source = f"{topic}/{partition}"
+        lane = Lane(source, self._breaker.guard(source, self._fold), durable, host.fail)
+        if self._breaker.paused(source):
+            lane.pause()
+        return lane
 
     async def stop(self) -> None:
         """Stop the clock."""
+        if self._breaker is not None:
+            await self._breaker.stop()
         if self._task:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)

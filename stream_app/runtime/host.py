@@ -16,6 +16,7 @@ from stream_app.pipeline.ports import Incoming
 from stream_app.runtime import codec, faust_app, stores
 from stream_app.runtime.client import Publisher, partitions_of
 from stream_app.runtime.durable import Durable, Unfenced
+from stream_app.runtime.lane import Lane
 from stream_app.runtime.ownership import Owned
 from stream_app.runtime.progress import Progress, row_key
 from stream_app.runtime.record_batches import Partitioner
@@ -189,11 +190,38 @@ class Host:
         lane = self.lanes.get(tp)
         if lane is None and self._table is None:
             lane = self.lanes[tp] = self._open(tp.topic, tp.partition, self.unfenced, None)
+            if isinstance(lane, Lane) and lane.paused:
+                self.app.consumer.pause_partitions({tp})
         while lane is None and generation == self.app.consumer_generation_id:
             async with self._changed:
                 await asyncio.wait_for(self._changed.wait(), 60)
             lane = self.lanes.get(tp)
         return lane
+
+    def pause(self, topic: str, partition: int) -> None:
+        """Read this input partition no further."""
+        tp = faust.types.TP(self.settings.topic(topic), partition)
+        lane = self.lanes.get(tp)
+        if isinstance(lane, Lane):
+            lane.pause()
+            self.app.consumer.pause_partitions({tp})
+
+    async def resume(self, topic: str, partition: int) -> None:
+        """Read a paused input partition on, from the first record that was not taken."""
+        tp = faust.types.TP(self.settings.topic(topic), partition)
+        lane = self.lanes.get(tp)
+        if not isinstance(lane, Lane) or not lane.paused:
+            return
+        consumer = self.app.consumer
+        # What was handed over before the pause must have come to the lane, or it would be taken behind the seek.
+        while consumer.handed.get(tp, -1) >= lane.seen_upto and lane is self.lanes.get(tp):  # noqa: ASYNC110
+            await asyncio.sleep(0.02)
+        if lane is not self.lanes.get(tp):
+            return  # Another generation reads it: from the committed offset, and not paused.
+        if lane.resume_at is not None:
+            await consumer.seek(tp, lane.resume_at)
+        lane.resume()
+        consumer.resume_partitions({tp})
 
     def _open(self, full_topic: str, partition: int, durable: Durable, rows: TablePartition | None) -> AnyLane:
         topic = full_topic.removeprefix(self.settings.topic_prefix)

@@ -14,6 +14,9 @@ Records that wait for a receipt hold back acknowledgements behind them, never th
 after a fault and was folded already is not folded anew: it is skipped, or folded by `refold` where others still wait
 for what it does.
 
+A lane may be paused: what waits and what still comes is dropped, unacknowledged, from `resume_at` on. A fold that
+returns fewer effects than it was given records has stopped behind the last of them, and so pauses its lane.
+
 A failure in the lane's own generation ends the process (exit 70): the supervisor starts it anew from what is durable.
 """
 
@@ -123,6 +126,11 @@ class Lane:
         self._room = asyncio.Event()
         self._room.set()
         self.closed = False
+        self.paused = False
+        self.resume_at: int | None = None
+        """First record that a paused lane has dropped."""
+        self.seen_upto = 0
+        """Behind the last record that was submitted, taken or dropped."""
         self.done_upto: int | None = None
         """Every record below this offset is done; None until one was."""
         self._task = asyncio.create_task(self._run(), name=f"lane {name}")
@@ -136,9 +144,37 @@ class Lane:
         while self._count >= MAX_QUEUE and not self.closed:
             self._room.clear()
             await self._room.wait()
+        self.seen_upto = records[-1].offset + 1
+        if self.paused:
+            self._dropped(records[0].offset)
+            return
         self._arrived.append(Delivery(records, ack))
         self._count += len(records)
         self._wake.set()
+
+    def pause(self) -> None:
+        """Take nothing more; what is folded already is finished."""
+        self.paused = True
+        if self._arrived:
+            self._dropped(self._arrived[0].records[0].offset)
+            self._arrived.clear()
+            self._count = 0
+        self._room.set()
+
+    def resume(self) -> None:
+        """Take records again; the caller sees to it that they begin at `resume_at`."""
+        self.paused = False
+        self.resume_at = None
+
+    def _dropped(self, offset: int) -> None:
+        self.resume_at = offset if self.resume_at is None else min(offset, self.resume_at)
+
+    def _cut(self, offset: int) -> None:
+        """The fold has stopped before this record."""
+        self._dropped(offset)
+        self.pause()
+        while self._unacknowledged and self._unacknowledged[-1].last_offset >= offset:
+            self._unacknowledged.pop()
 
     async def close(self, drain_s: float) -> None:
         """Finish what was begun if that is quick, then stop; what is not acknowledged will come again."""
@@ -189,6 +225,9 @@ class Lane:
 
     async def _commit(self, batch: list[Incoming]) -> None:
         effects = self._folded(batch)
+        if len(effects) < len(batch):
+            self._cut(batch[len(effects)].offset)
+            batch = batch[: len(effects)]
         reached("folded")
         sends: list[Outgoing] = []
         free: list[Held] = []

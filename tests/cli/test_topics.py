@@ -12,6 +12,7 @@ from click.testing import CliRunner
 from stream_app.cli.topics import topics
 from stream_app.core.wire import read_json
 from stream_app.dev.state import Endpoints
+from stream_app.runtime.admin import TABLES
 from stream_app.topics import TOPICS
 from tests.deployments import Deployment, deployment, run
 
@@ -31,7 +32,7 @@ def test_check_apply_and_apply_again(empty: Deployment) -> None:
     missing = empty.run("topics", "check")
     assert missing.returncode == 1
     lines = missing.stdout.splitlines()
-    assert len(lines) == len(TOPICS) + 2
+    assert len(lines) == len(TOPICS) + len(TABLES)
     assert all(line.startswith("missing ") and "`stream-app topics apply` creates it" in line for line in lines)
 
     first = empty.run("topics", "apply")
