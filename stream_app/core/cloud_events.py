@@ -42,6 +42,8 @@ class Parsed(msgspec.Struct, frozen=True):
 
     mode: Mode
     document: Json
+    text: bytes
+    """The JSON that the document was read from, or what it is a part of."""
     attributes: dict[str, str] = msgspec.field(default_factory=dict)
 
 
@@ -78,7 +80,7 @@ def parse(headers: Headers, value: bytes | None) -> Parsed:
     if value is None:
         raise EnvelopeError("the record has no value", "tombstone")
     if not headers:
-        return Parsed("plain", read_json(value))
+        return Parsed("plain", read_json(value), value)
     media_type = _media_type(_content_type(headers))
     if media_type.startswith(_BATCH):
         raise EnvelopeError("a batch of CloudEvents; send one event a record")
@@ -88,10 +90,10 @@ def parse(headers: Headers, value: bytes | None) -> Parsed:
         return _structured(value)
     attributes = _binary_attributes(headers)
     if "specversion" not in attributes:
-        return Parsed("plain", read_json(value))
+        return Parsed("plain", read_json(value), value)
     _check_attributes(attributes)
     _check_json(media_type)
-    return Parsed("binary", read_json(value), attributes)
+    return Parsed("binary", read_json(value), value, attributes)
 
 
 def _content_type(headers: Headers) -> str:
@@ -153,9 +155,10 @@ def _structured(value: bytes) -> Parsed:
     if "data" in envelope and "data_base64" in envelope:
         raise EnvelopeError("both data and data_base64")
     if "data" in envelope:
-        return Parsed("structured", envelope["data"], attributes)
+        return Parsed("structured", envelope["data"], value, attributes)
     if "data_base64" in envelope:
-        return Parsed("structured", read_json(_decode(envelope["data_base64"])), attributes)
+        data = _decode(envelope["data_base64"])
+        return Parsed("structured", read_json(data), data, attributes)
     raise EnvelopeError("a structured CloudEvent without data")
 
 

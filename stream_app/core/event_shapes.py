@@ -7,7 +7,6 @@ writes what the model would write, byte for byte; wherever that is not sure it s
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from hashlib import sha256
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
@@ -21,7 +20,7 @@ from pydantic.fields import FieldInfo
 from stream_app.core.events import Event, ToolCall
 from stream_app.core.identities import TRACE_SCHEME
 from stream_app.core.instants import Instant, format_instant, is_canonical, parse_instant
-from stream_app.core.model import Model
+from stream_app.core.model import NO_CONTROLS, Model
 from stream_app.core.summaries import summarise
 from stream_app.core.wire import Json, is_usual, write_checked
 
@@ -32,8 +31,7 @@ _WRITTEN_ONLY = ("argumentSummary", "argumentsSha256", "resultSummary", "resultS
 """Fields of a reduced tool call that no producer can state."""
 
 
-@dataclass(frozen=True, slots=True)
-class Reduced:
+class Reduced(msgspec.Struct, frozen=True):
     """All that intake needs of a valid event."""
 
     source: str
@@ -50,28 +48,29 @@ class Shape:
     """One event type's struct, and what must be looked at after it is filled."""
 
     def __init__(self, model: type[Event]) -> None:
-        self._struct = _struct_of(model)
+        self._struct = _Compiler(controls=True).struct(model)
+        self._struct_of_clean = _Compiler(controls=False).struct(model)
         self._nullable = {
             info.alias or name
             for name, info in model.model_fields.items()
             if not info.is_required() and info.get_default() is None and info.default_factory is None
         }
         self._instants = [name for name, kind in _hints(model).items() if _inner(kind) == Instant]
-        self._numbers = list(_numbers_in(model))
+        self._numbers = _numbers_in(model)
         self._tool = model is ToolCall
 
-    def reduce(self, document: dict[str, Json]) -> Reduced | None:
-        """The event in a document that `read_json` gave; None where the model must look at it."""
+    def reduce(self, document: dict[str, Json], text: bytes) -> Reduced | None:
+        """The event in a document that `read_json` gave of `text`; None where the model must look at it."""
         if None in document.values():
             document = {
                 name: value for name, value in document.items() if value is not None or name not in self._nullable
             }
         try:
-            event: Any = msgspec.convert(document, self._struct)
+            event: Any = msgspec.convert(document, self._struct if _may_hold_controls(text) else self._struct_of_clean)
             for name in self._instants:
-                text = getattr(event, name)
-                if isinstance(text, str) and not is_canonical(text):
-                    setattr(event, name, format_instant(parse_instant(text)))
+                moment = getattr(event, name)
+                if isinstance(moment, str) and not is_canonical(moment):
+                    setattr(event, name, format_instant(parse_instant(moment)))
         except (msgspec.ValidationError, ValueError, OverflowError):
             return None
         aliases: dict[str, str] = event.aliases
@@ -80,8 +79,9 @@ class Shape:
             if aliases.get(TRACE_SCHEME, trace) != trace:
                 return None
             aliases = {**aliases, TRACE_SCHEME: trace}
-        if not all(_usual_at(event, path) for path in self._numbers):
-            return None
+        for path, names in self._numbers:
+            if not _usual_at(event, path, names):
+                return None
         payloads = _take_payloads(event) if self._tool else []
         whole = _ENCODER.encode(event)
         if b":null" in whole:
@@ -99,83 +99,91 @@ def _hints(model: type[Model]) -> dict[str, Any]:
     return {name: hints[name] for name in model.model_fields}
 
 
-def _struct_of(model: type[Model]) -> type[msgspec.Struct]:
-    """Fields in the order of their names in JSON; those that may be null are left out where they are."""
-    fields: dict[str, tuple[str, Any, Any]] = {}
-    for name, kind in _hints(model).items():
-        info = model.model_fields[name]
-        public = info.alias or name
-        longest = [limit.max_length for limit in info.metadata if isinstance(limit, MaxLen)]
-        compiled = Annotated[_compiled(kind), Meta(max_length=longest[0])] if longest else _compiled(kind)
-        if info.is_required():
-            fields[public] = (name, compiled, msgspec.NODEFAULT)
-        elif info.default_factory is not None:
-            made = info.get_default(call_default_factory=True, validated_data={})
-            factory = _STRUCTS[type(made)] if isinstance(made, Model) else type(made)
-            fields[public] = (name, compiled, msgspec.field(default_factory=factory))
-        elif info.default is None:
-            fields[public] = (name, compiled | UnsetType if compiled is not Any else Any, UNSET)
-        else:
-            fields[public] = (name, compiled, info.default)
-        if name != public:
-            fields.setdefault(name, (f"never_{name}", _NEVER, UNSET))
-    if model is ToolCall:
-        fields |= {public: (public, _NEVER, UNSET) for public in _WRITTEN_ONLY}
-    made_of = [fields[public] for public in sorted(fields)]
-    struct = msgspec.defstruct(
-        model.__name__, made_of, kw_only=True, rename={field[0]: public for public, field in fields.items()}
-    )
-    _STRUCTS[model] = struct
-    return struct
+def _may_hold_controls(text: bytes) -> bool:
+    """Whether any string in this JSON may hold a control character: each but DEL needs an escape."""
+    return b"\\" in text or b"\x7f" in text
 
 
-_STRUCTS: dict[type[Model], type[msgspec.Struct]] = {}
+class _Compiler:
+    """Makes structs of models; without `controls` for documents that hold no control character anywhere."""
+
+    def __init__(self, *, controls: bool) -> None:
+        self._controls = controls
+        self._structs: dict[type[Model], type[msgspec.Struct]] = {}
+
+    def struct(self, model: type[Model]) -> type[msgspec.Struct]:
+        """Fields in the order of their names in JSON; those that may be null are left out where they are."""
+        if model in self._structs:
+            return self._structs[model]
+        fields: dict[str, tuple[str, Any, Any]] = {}
+        for name, kind in _hints(model).items():
+            info = model.model_fields[name]
+            public = info.alias or name
+            longest = [limit.max_length for limit in info.metadata if isinstance(limit, MaxLen)]
+            compiled = self._compiled(kind)
+            if longest:
+                compiled = Annotated[compiled, Meta(max_length=longest[0])]
+            if info.is_required():
+                fields[public] = (name, compiled, msgspec.NODEFAULT)
+            elif info.default_factory is not None:
+                made = info.get_default(call_default_factory=True, validated_data={})
+                factory = self.struct(type(made)) if isinstance(made, Model) else type(made)
+                fields[public] = (name, compiled, msgspec.field(default_factory=factory))
+            elif info.default is None:
+                fields[public] = (name, compiled | UnsetType if compiled is not Any else Any, UNSET)
+            else:
+                fields[public] = (name, compiled, info.default)
+            if name != public:
+                fields.setdefault(name, (f"never_{name}", _NEVER, UNSET))
+        if model is ToolCall:
+            fields |= {public: (public, _NEVER, UNSET) for public in _WRITTEN_ONLY}
+        ordered = [fields[public] for public in sorted(fields)]
+        names = {field[0]: public for public, field in fields.items()}
+        struct = self._structs[model] = msgspec.defstruct(model.__name__, ordered, kw_only=True, rename=names)
+        return struct
+
+    def _compiled(self, kind: Any) -> Any:
+        """The type for msgspec that takes at most what this one of pydantic takes. Raises TypeError: not known."""
+        if kind == Instant:
+            return str
+        if kind is Any or kind in (str, int, float, bool):
+            return kind
+        if isinstance(kind, type) and issubclass(kind, Model):
+            return self.struct(kind)
+        origin, args = get_origin(kind), get_args(kind)
+        if origin is Annotated:
+            bounds = self._bounds(args[1:])
+            return Annotated[self._compiled(args[0]), Meta(**bounds)] if bounds else self._compiled(args[0])
+        if origin is Literal:
+            return kind
+        if origin in (Union, UnionType):
+            made: Any = Union[tuple(arg if arg is NoneType else self._compiled(arg) for arg in args)]  # noqa: UP007
+            return made
+        if origin is dict:
+            return dict[self._compiled(args[0]), self._compiled(args[1])]  # type: ignore[misc]
+        if origin is tuple and args[1:] == (...,):
+            return tuple[self._compiled(args[0]), ...]  # type: ignore[misc]
+        raise TypeError(f"no struct can be made of {kind!r}")
+
+    def _bounds(self, metadata: tuple[Any, ...]) -> dict[str, Any]:
+        bounds: dict[str, Any] = {}
+        for one in metadata:
+            if isinstance(one, StringConstraints):
+                bounds |= {"min_length": one.min_length, "max_length": one.max_length, "pattern": one.pattern}
+            for limit in one.metadata if isinstance(one, FieldInfo) else (one,):
+                if isinstance(limit, Ge):
+                    bounds["ge"] = limit.ge
+                elif isinstance(limit, Le):
+                    bounds["le"] = limit.le
+        if bounds.get("pattern") == NO_CONTROLS and not self._controls:
+            del bounds["pattern"]
+        elif bounds.get("pattern") is not None:
+            bounds["pattern"] = _pattern(bounds["pattern"])
+        return {name: bound for name, bound in bounds.items() if bound is not None}
 
 
-def _compiled(kind: Any) -> Any:
-    """The type for msgspec that takes at most what this one of pydantic takes. Raises TypeError for one not known."""
-    if kind == Instant:
-        return str
-    if kind is Any or kind in (str, int, float, bool):
-        return kind
-    if isinstance(kind, type) and issubclass(kind, Model):
-        return _STRUCTS.get(kind) or _struct_of(kind)
-    origin, args = get_origin(kind), get_args(kind)
-    if origin is Annotated:
-        return Annotated[_compiled(args[0]), _meta(args[1:])] if _bounds(args[1:]) else _compiled(args[0])
-    if origin is Literal:
-        return kind
-    if origin in (Union, UnionType):
-        made: Any = Union[tuple(arg if arg is NoneType else _compiled(arg) for arg in args)]  # noqa: UP007
-        return made
-    if origin is dict:
-        return dict[_compiled(args[0]), _compiled(args[1])]  # type: ignore[misc]
-    if origin is tuple and args[1:] == (...,):
-        return tuple[_compiled(args[0]), ...]  # type: ignore[misc]
-    raise TypeError(f"no struct can be made of {kind!r}")
-
-
-def _bounds(metadata: tuple[Any, ...]) -> dict[str, Any]:
-    bounds: dict[str, Any] = {}
-    for one in metadata:
-        if isinstance(one, StringConstraints):
-            bounds |= {"min_length": one.min_length, "max_length": one.max_length, "pattern": _pattern(one.pattern)}
-        for limit in one.metadata if isinstance(one, FieldInfo) else (one,):
-            if isinstance(limit, Ge):
-                bounds["ge"] = limit.ge
-            elif isinstance(limit, Le):
-                bounds["le"] = limit.le
-    return {name: bound for name, bound in bounds.items() if bound is not None}
-
-
-def _meta(metadata: tuple[Any, ...]) -> Meta:
-    return Meta(**_bounds(metadata))
-
-
-def _pattern(pattern: Any) -> str | None:
+def _pattern(pattern: Any) -> str:
     """Pydantic's `$` is the end of the text; Python's may stand before a last line feed."""
-    if pattern is None:
-        return None
     text = str(pattern)
     if not text.startswith("^") or not text.endswith("$"):
         raise TypeError(f"a pattern must say where it begins and ends: {text!r}")
@@ -195,29 +203,37 @@ def _plain(kind: Any) -> Any:
     return get_args(inner)[0] if get_origin(inner) is Annotated else inner
 
 
-def _numbers_in(model: type[Model], path: tuple[str, ...] = ()) -> list[tuple[str, ...]]:
-    """Where floats stand, as attribute paths; inside of lists there must be none."""
-    found = []
+_Numbers = list[tuple[tuple[str, ...], tuple[str, ...]]]
+
+
+def _numbers_in(model: type[Model], path: tuple[str, ...] = ()) -> _Numbers:
+    """Where floats stand: (path of the model, their names); inside of lists there must be none."""
+    names: list[str] = []
+    below: _Numbers = []
     for name, hint in _hints(model).items():
         plain = _plain(hint)
         if plain is float:
-            found.append((*path, name))
+            names.append(name)
         elif isinstance(plain, type) and issubclass(plain, Model):
-            found += _numbers_in(plain, (*path, name))
+            below += _numbers_in(plain, (*path, name))
         elif get_origin(plain) is tuple:
             item = _plain(get_args(plain)[0])
             if item is float or (isinstance(item, type) and issubclass(item, Model) and _numbers_in(item)):
                 raise TypeError(f"{model.__name__}.{name} holds a list of numbers")
-    return found
+    return [(path, tuple(names)), *below] if names else below
 
 
-def _usual_at(event: Any, path: tuple[str, ...]) -> bool:
-    value = event
+def _usual_at(event: Any, path: tuple[str, ...], names: tuple[str, ...]) -> bool:
+    place = event
     for name in path:
-        if not isinstance(value, msgspec.Struct):
+        place = getattr(place, name)
+        if place is UNSET or place is None:
             return True
-        value = getattr(value, name)
-    return not isinstance(value, float) or is_usual(value)
+    for name in names:
+        number = getattr(place, name)
+        if isinstance(number, float) and not is_usual(number):
+            return False
+    return True
 
 
 def _take_payloads(event: Any) -> list[tuple[str, Json, bytes]]:

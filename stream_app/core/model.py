@@ -13,7 +13,10 @@ from stream_app.core.wire import write_json
 Text = Annotated[str, StringConstraints(min_length=1, max_length=512)]
 """A short, non-empty text."""
 
-Identifier = Annotated[str, StringConstraints(min_length=1, max_length=256, pattern=r"^[^\x00-\x1f\x7f]+$")]
+NO_CONTROLS = r"^[^\x00-\x1f\x7f]+$"
+"""Text without control characters."""
+
+Identifier = Annotated[str, StringConstraints(min_length=1, max_length=256, pattern=NO_CONTROLS)]
 """An ID: 1 to 256 characters, no control characters."""
 
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]

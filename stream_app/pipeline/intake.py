@@ -92,7 +92,7 @@ class Intake:
         if kind != record.topic:
             raise Refusal("wrong_topic", f"a {kind} event on topic {record.topic}")
         # 5. The model: every field's type and range. 6. Identity: who is it about?
-        reduced = _SHAPES[kind].reduce(document)
+        reduced = _SHAPES[kind].reduce(document, parsed.text)
         if reduced is None or (reduced.canonical_call_id is None and not reduced.aliases):
             return _by_model(model, document)
         return reduced

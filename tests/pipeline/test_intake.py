@@ -131,7 +131,7 @@ def test_any_value_in_any_field_is_evidence_or_one_dead_letter(field: str, value
 
 
 def test_a_bug_of_ours_is_a_dead_letter_and_stops_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(_shape: Any, _event: Any) -> Any:
+    def fail(*_: Any) -> Any:
         raise RuntimeError("nobody thought of this")
 
     monkeypatch.setattr("stream_app.core.event_shapes.Shape.reduce", fail)
