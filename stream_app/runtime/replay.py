@@ -41,8 +41,6 @@ class Replayed:
     seconds: float
 
 
-
-
 async def ends_of(settings: Settings, changelog: str, partitions: list[int]) -> dict[int, int]:
     """Where the changelog ends for committed readers, by partition. Ask only behind the fence: nothing comes after."""
     async with _Reader(settings) as consumer:
