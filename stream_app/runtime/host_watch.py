@@ -53,8 +53,8 @@ class HostWatch:
         self._health.recovered(assignment[1] & lanes.keys() if self._host.binding.table else assignment[1])
         for name, lane in lanes.items():
             self._health.progress(name, lane.done_upto)
-            if len(lane) < self._waiting.get(name, 0):
-                self._health.moved(name)
+            if len(lane) < self._waiting.get(name, 0) or getattr(lane, "paused", False):
+                self._health.moved(name)  # What is paused on purpose stands still, and is no fault of the stage.
         self._waiting = {name: len(lane) for name, lane in lanes.items()}
 
     def _assigned(self) -> tuple[int, frozenset[str]] | None:
