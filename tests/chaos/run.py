@@ -47,6 +47,7 @@ WAKE_AFTER_S = 10.0
 MAX_EVENT_BYTES = 48 << 10
 QUIET_S = 5.0
 READY_S = 120.0
+READS_AT_ONCE = 16
 Say = Callable[[str], None]
 
 
@@ -270,8 +271,11 @@ async def look(deployment: Deployment, made: Plan, timing: Timing) -> World:
     keys = deployment.stack.credentials["admin"]
     objects: dict[str, bytes] = {}
     async with Objects(deployment.stack.s3_endpoint, keys.access_key, keys.secret_key) as store:
-        for uri in await store.under(deployment.bucket + "/"):
-            objects[uri] = await store.get(uri) or b""
+        uris = await store.under(deployment.bucket + "/")
+        for first in range(0, len(uris), READS_AT_ONCE):
+            some = uris[first : first + READS_AT_ONCE]
+            bodies = await asyncio.gather(*(store.get(uri) for uri in some))
+            objects |= {uri: body or b"" for uri, body in zip(some, bodies, strict=True)}
     code, output = await command(deployment, "audit", "--json")
     audit = json.loads(output[output.index("{") :]) if code in (0, 1) else {"error": f"exit {code}: {output[-300:]}"}
     return World(made, timing, sent, records, objects, audit)

@@ -20,6 +20,9 @@ from tests.chaos.hooks import Aim, note
 ROOT = Path(__file__).parents[2]
 POLL_S = 0.25
 RESTART_S = 0.5
+LONGEST_RESTART_S = 8.0
+"""A stage that ends again and again (its broker is away) waits longer each time, as under the product's supervisor."""
+STEADY_S = 20.0
 STOP_S = 15.0
 Command = Callable[[str, str, Path, Path], list[str]]
 """(worker, stage, aim file, fault log) -> command line."""
@@ -41,7 +44,9 @@ class Member:
     process: subprocess.Popen[bytes] | None = None
     log: IO[bytes] | None = None
     log_name: str = ""
+    started_at: float = 0.0
     ended_at: float | None = None
+    pause_s: float = RESTART_S
     frozen_since: float | None = None
     held: bool = False
     """Not to be started again for now."""
@@ -104,6 +109,7 @@ class Fleet:
         member.log_name = f"{name}-{self.starts[name]:03d}.log"
         member.log = (self.directory / member.log_name).open("wb")
         member.ended_at = member.frozen_since = None
+        member.started_at = time.monotonic()
         member.process = subprocess.Popen(
             self.command(member.worker, member.stage, self.aim_file(member), self.fault_log),
             cwd=ROOT,
@@ -128,8 +134,10 @@ class Fleet:
         if code is not None:
             if member.ended_at is None:
                 member.ended_at = now
+                quick = code > 0 and now - member.started_at < STEADY_S
+                member.pause_s = min(member.pause_s * 2, LONGEST_RESTART_S) if quick else RESTART_S
                 self.exits[f"{member.stage} {code}"] += 1
-            if not member.held and now - member.ended_at >= RESTART_S:
+            if not member.held and now - member.ended_at >= member.pause_s:
                 self.start(member)
         elif member.state == "T":
             member.frozen_since = member.frozen_since or now
