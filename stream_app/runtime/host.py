@@ -36,6 +36,7 @@ EXIT_FAILED = 70
 class AnyLane(Protocol):
     """What the host needs of a lane."""
 
+    name: str
     closed: bool
     done_upto: int | None
 
@@ -101,6 +102,8 @@ class Host:
         self._owned: Owned | None = None
         self._changed = asyncio.Condition()
         self._announced = False
+        self._closing: set[str] = set()
+        """Names of lanes that are being closed."""
         self._given_up: int | None = None
         """Generation whose lanes were closed: a record of it beside or behind them would jump over what they left."""
         self.app.on_partitions_revoked.connect(self._on_revoked)
@@ -112,7 +115,14 @@ class Host:
         self.app.agent(source, name=f"{binding.stage}-stage")(self._consume)
 
     def fail(self, where: str, error: BaseException) -> None:
-        """End the process at once: what is not acknowledged comes again, in a fresh one."""
+        """End the process at once: what is not acknowledged comes again, in a fresh one.
+
+        A lane that is being closed may fail: one that shares its store was cut off in a commit, say. Nothing of it was
+        acknowledged, and its partition is about to go.
+        """
+        if where in self._closing:
+            log.info("a lane that was being closed has failed (%s): %r", where, error)
+            return
         log.error("stage %s cannot go on (%s)", self.binding.stage, where, exc_info=error)
         if stores.distrust(self.app, error):
             log.error("a local store is damaged: the next start removes the stores here and replays them")
@@ -299,7 +309,9 @@ class Host:
         """Close the lanes and forget the partitions."""
         owned, self._owned = self._owned, None
         lanes, self.lanes = self.lanes, {}
+        self._closing = {lane.name for lane in lanes.values()}
         await asyncio.gather(*(lane.close(self.settings.drain_s) for lane in lanes.values()))
+        self._closing = set()
         for tp in lanes:
             self.binding.closed(tp.topic.removeprefix(self.settings.topic_prefix), tp.partition)
         if owned is not None:

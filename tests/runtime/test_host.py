@@ -427,6 +427,25 @@ async def test_a_process_that_ends_for_a_damaged_store_leaves_word_for_the_next(
     assert "the next start removes the stores here" in caplog.text
 
 
+async def test_a_lane_that_fails_while_it_is_closed_does_not_end_the_process_and_one_that_fails_later_does(
+    tmp_path: Path, exits: list[int]
+) -> None:
+    """Two lanes of `seal` share a store: cutting one off in a commit makes the other's fail."""
+    binding = Stateless()
+    host = made(tmp_path, binding)
+    await host._consume(Stream(Event(7)))
+    binding.opened[0].drain.clear()
+    revoking = asyncio.create_task(revoke(host))
+    await asyncio.sleep(0.01)
+    host.fail("tool-call/0", RuntimeError("the commit before was cut off"))
+    assert exits == []
+    binding.opened[0].drain.set()
+    await revoking
+    with pytest.raises(Failed):
+        host.fail("tool-call/0", RuntimeError("a new lane"))
+    assert exits == [70]
+
+
 async def test_an_error_on_the_way_to_a_lane_ends_the_process_because_faust_would_skip_the_record(
     tmp_path: Path, exits: list[int]
 ) -> None:
