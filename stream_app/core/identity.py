@@ -25,6 +25,8 @@ from stream_app.core.model import Identifier, Model, Text
 
 MAX_HOPS = 8
 """A chain of aliases longer than this is not believed."""
+MAX_REFUSED = 16
+"""More calls than this that claim one alias are not told apart any more: their alerts may come again."""
 
 
 class Alias(msgspec.Struct, frozen=True, rename="camel"):
@@ -38,6 +40,8 @@ class Alias(msgspec.Struct, frozen=True, rename="camel"):
     """Whether the orphan alert was raised."""
     parked: tuple[PassingEvent, ...] = ()
     """Events that wait for a link, in the order they came."""
+    refused: tuple[str, ...] = ()
+    """Other calls that claimed the alias, the last MAX_REFUSED of them: each is one alert, however often it claims."""
     said_by: str | None = None
     since: int | None = None
     """The stage's time, ms, when the first event was parked."""
@@ -53,6 +57,7 @@ class AliasState(Model):
     parked: tuple[AcceptedEvent, ...] = ()
     since: int | None = None
     orphaned: bool = False
+    refused: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +94,7 @@ def fold_park(state: Alias, record: ParkRecord, now: int | None) -> Resolution:
             return Resolution(state, (event,))
         resolution = _bind(state, record.canonical_call_id, event.source(), event.position, hop=0)
         if resolution.refused:
-            return Resolution(state, refused=resolution.refused, refused_event=event)
+            return Resolution(resolution.state, refused=resolution.refused, refused_event=event)
         return Resolution(resolution.state, (*resolution.released, event), resolution.hops)
     if state.canonical_call_id is not None:
         return Resolution(state, (event,))
@@ -135,7 +140,10 @@ def _bind(state: Alias, canonical: str, said_by: str, position: Place, *, hop: i
     if owner == canonical:
         return Resolution(state)
     if owner is not None:
-        return Resolution(state, refused=Claim(state.alias, owner, canonical, said_by, position))
+        claim = Claim(state.alias, owner, canonical, said_by, position)
+        if canonical not in state.refused:
+            state = msgspec.structs.replace(state, refused=(*state.refused, canonical)[-MAX_REFUSED:])
+        return Resolution(state, refused=claim)
     bound = Alias(state.alias, canonical_call_id=canonical, edges=state.edges, said_by=said_by)
     return Resolution(bound, state.parked, _hops(bound, state.edges, position, hop))
 

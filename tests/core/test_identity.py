@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
+from msgspec.structs import replace
 
 from stream_app.core import identity
 from stream_app.core.evidence import AcceptedEvent, EventRecord, Position
@@ -75,15 +76,27 @@ def test_a_claim_links_the_alias_and_passes_itself_on() -> None:
 def test_an_alias_of_one_call_is_not_given_to_another() -> None:
     bound = fold_link(Alias(alias=ALIAS), link("call-1")).state
     by_event = fold_park(bound, park(2, canonical="call-2"), now=6)
-    assert by_event.state == bound
+    assert by_event.state == replace(bound, refused=("call-2",))
     assert released(by_event) == []
     assert by_event.refused_event == accepted(2)
     assert by_event.refused is not None
     assert (by_event.refused.owner, by_event.refused.claimed_by) == ("call-1", "call-2")
     by_link = fold_link(bound, link("call-2"))
-    assert by_link.state == bound
+    assert by_link.state == replace(bound, refused=("call-2",))
     assert by_link.refused is not None
     assert by_link.refused_event is None
+
+
+def test_who_was_refused_is_remembered_so_that_each_is_told_once() -> None:
+    state = fold_link(Alias(alias=ALIAS), link("call-1")).state
+    for number in (2, 3, 2):
+        state = fold_link(state, link(f"call-{number}")).state
+    assert state.refused == ("call-2", "call-3")
+    for number in range(100, 140):
+        state = fold_link(state, link(f"call-{number}")).state
+    assert len(state.refused) == identity.MAX_REFUSED
+    assert state.refused[-1] == "call-139"
+    assert state.canonical_call_id == "call-1"
 
 
 def test_a_linked_alias_tells_its_neighbours_once() -> None:

@@ -4,19 +4,73 @@ from __future__ import annotations
 
 import itertools
 import random
+from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
 import pytest
 
-from stream_app.pipeline.ports import Effects, Outgoing
+from stream_app.core.alias_rows import local_rows
+from stream_app.core.identity_records import ClockOnward
+from stream_app.pipeline.identity import IdentityPartition
+from stream_app.pipeline.ports import Effects, Incoming, Outgoing
+from stream_app.policy_file import default_policy
+from stream_app.topics import IDENTITY
 from tests import stories
-from tests.simulator import Simulator
+from tests.simulator import MemoryRows, Simulator
 from tests.stories import MINUTE, START_MS
 
 
-def line(seed: int = 0, partitions: int = 4) -> Simulator:
-    simulator = Simulator(partitions=partitions, seed=seed)
+class Line(Simulator):
+    """The line whose identity stage folds in batches, and may crash: what it had folded is then refolded."""
+
+    def __init__(self, **options: Any) -> None:
+        self.folded: dict[tuple[str, int], int] = {}
+        super().__init__(**options)
+
+    def stage(self, partition: int) -> IdentityPartition:
+        handle: Any = self.lanes[IDENTITY.name, partition].handle
+        stage: IdentityPartition = handle.__self__
+        return stage
+
+    def _deliver(self, key: tuple[str, int]) -> None:
+        if key[0] != IDENTITY.name:
+            super()._deliver(key)
+            return
+        lane, stage = self.lanes[key], self.stage(key[1])
+        records = self.log[key[0]][key[1]][lane.read : lane.read + self.cuts.randint(1, 7)]
+        lane.read += len(records)
+        known = [record for record in records if record.offset < self.folded.get(key, 0)]
+        again = stage.refold(known) if known else []
+        assert not any(one.rows or one.local for one in again)
+        assert {send.topic for one in again for send in one.sends} <= {IDENTITY.name}
+        new = stage.fold(records[len(known) :])
+        lane.rows.commit([*again, *new])
+        self.folded[key] = max(self.folded.get(key, 0), lane.read)
+        for effects in (*again, *new):
+            self._done(lane, effects)
+
+    def crash(self, partition: int, *, wiped: bool = False) -> None:
+        """The partition is taken over from its rows; what was not done comes again."""
+        lane = self.lanes[IDENTITY.name, partition]
+        rows = MemoryRows()
+        for key, row in lane.rows.changelog if wiped else ():
+            rows.commit([Effects(rows=((key, row),), local=() if row is None else local_rows(key, row))])
+        self._open_identity(partition, rows if wiped else lane.rows)
+        self.lanes[IDENTITY.name, partition].read = lane.read - len(lane.undone)
+
+    def rows(self) -> dict[bytes, bytes]:
+        """Every row and local row of the identity stage."""
+        return {key: row for p in range(self.partitions) for key, row in self.lanes[IDENTITY.name, p].rows.items()}
+
+    def written(self) -> int:
+        """How many rows the identity stage has written."""
+        return sum(len(self.lanes[IDENTITY.name, p].rows.changelog) for p in range(self.partitions))
+
+
+def line(seed: int = 0, partitions: int = 4, **options: Any) -> Line:
+    simulator = Line(partitions=partitions, seed=seed, **options)
     simulator.now = START_MS + 1000
     simulator.tick()
     return simulator
@@ -48,7 +102,7 @@ def test_all_120_orders_of_five_events_over_three_aliases_end_in_one_call() -> N
         assert simulator.out("dead-letters") == []
 
 
-def backlog(simulator: Simulator, chain: int) -> None:
+def backlog(simulator: Line, chain: int) -> None:
     """An outage's backlog: the evaluation is known by an alias at the far end of a chain of links."""
     schemes = [{f"scheme{number}": f"v-{number}"} for number in range(chain)]
     documents = [
@@ -67,7 +121,7 @@ def backlog(simulator: Simulator, chain: int) -> None:
         simulator.publish(document)
 
 
-def read_after_the_outage(simulator: Simulator) -> None:
+def read_after_the_outage(simulator: Line) -> None:
     """Twenty minutes later intake reads everything and says so, before the identity stage has read a record."""
     simulator.now += 20 * MINUTE
     partitions = range(simulator.partitions)
@@ -96,19 +150,20 @@ def test_the_clock_never_overtakes_an_event_on_its_way(seed: int) -> None:
     assert order["missing"] == []
 
 
-def test_a_clock_that_is_passed_on_at_once_does_overtake() -> None:
+def test_a_clock_that_is_passed_on_at_once_does_overtake(monkeypatch: pytest.MonkeyPatch) -> None:
     """Negative control: without turns and receipts some backlog must give a false incomplete."""
 
     def hasty(effects: Effects) -> Effects:
         return msgspec.structs.replace(effects, sends=(*effects.in_turn, *effects.sends), expects=(), in_turn=())
 
+    class Hasty(IdentityPartition):
+        def fold(self, batch: Sequence[Incoming]) -> list[Effects]:
+            return [hasty(effects) for effects in super().fold(batch)]
+
     false_incompletes = 0
+    monkeypatch.setattr("tests.simulator.IdentityPartition", Hasty)
     for seed in range(40):
         simulator = line(seed=seed)
-        for (topic, _), lane in simulator.lanes.items():
-            if topic == "identity":
-                handle = lane.handle
-                lane.handle = lambda record, handle=handle: hasty(handle(record))  # type: ignore[misc]
         backlog(simulator, chain=5)
         read_after_the_outage(simulator)
         false_incompletes += any(order["completedBy"] == "deadline" for order in simulator.out("seal-orders"))
@@ -145,7 +200,10 @@ def test_a_claim_on_another_calls_alias_is_refused_and_accounted_for() -> None:
     simulator.tick(1000)
     simulator.publish(stories.call_ended("thief", call="call-2", aliases=ROOM))
     simulator.tick(1000)
-    (letter,) = simulator.out("dead-letters")
+    simulator.publish(stories.trace("again", call="call-2", aliases=ROOM))
+    simulator.tick(1000)
+    letter, again = simulator.out("dead-letters")
+    assert again["reason"] == "identity_conflict", "every event is accounted for, its cause told once"
     assert letter["reason"] == "identity_conflict"
     assert letter["position"]["topic"] == "call-ended"
     (alert,) = [alert for alert in simulator.out("join-alerts") if alert["kind"] == "identity_conflict"]
@@ -177,3 +235,121 @@ def test_restarts_and_redeliveries_in_the_middle_change_nothing() -> None:
         simulator.tick(MINUTE)
         (order,) = simulator.last_orders().values()
         assert order["missing"] == [], seed
+
+
+@pytest.mark.parametrize("wiped", [False, True])
+def test_crashes_anywhere_lose_nothing_repeat_nothing_and_leave_nobody_waiting(wiped: bool) -> None:
+    for seed in range(40):
+        draw = random.Random(seed)
+        simulator = line(seed=seed)
+        documents = [*FIVE, stories.call_ended("thief", call="call-2", aliases=ROOM)]
+        draw.shuffle(documents)
+        for document in documents:
+            simulator.publish(document)
+            for _ in range(draw.randint(0, 4)):
+                busy = [key for key, lane in simulator.lanes.items() if lane.read < len(simulator.log[key[0]][key[1]])]
+                if busy:
+                    simulator._deliver(draw.choice(busy))
+            simulator.crash(draw.randrange(simulator.partitions), wiped=wiped)
+        simulator.tick(1000)
+        for partition in range(simulator.partitions):
+            simulator.crash(partition, wiped=wiped)
+        simulator.tick(MINUTE)
+        positions = [str(one["position"]) for one in simulator.out("evidence") if one["record"] == "event"]
+        assert set(Counter(positions).values()) == {1}, seed
+        letters = [letter["position"] for letter in simulator.out("dead-letters")]
+        assert len(positions) + len(letters) == len(documents), seed
+        assert max(Counter(one["alertId"] for one in simulator.out("join-alerts")).values(), default=1) == 1, seed
+        assert not any(simulator.lanes[IDENTITY.name, p].undone for p in range(simulator.partitions)), seed
+        assert max(one["readUpTo"]["call-ended/0"] for one in simulator.out("evidence") if one["record"] == "clock")
+        assert [simulator.stage(p).parked() for p in range(simulator.partitions)] == [0] * simulator.partitions, seed
+
+
+def short_memory(hours: int = 1) -> Any:
+    policy = default_policy()
+    hour = 60 * MINUTE
+    timing = policy.timing.model_copy(update={"retention": hours * hour, "late_horizon": hour})
+    return policy.model_copy(update={"timing": timing})
+
+
+def test_an_alias_that_nobody_uses_is_forgotten_after_the_horizon_and_not_before() -> None:
+    simulator = line(policy=short_memory())
+    simulator.publish(stories.call_ended(aliases={**ROOM, **SID}))
+    simulator.publish(stories.event("identity-linked", "edge", call=None, aliases={"our.own": "1", "their.own": "1"}))
+    simulator.publish(stories.trace(call=None, aliases={"livekitRoomSid": "nobody's"}))
+    simulator.tick(1000)
+    assert {b"livekitRoom:r-1", b"twilioCallSid:CA-1", b"our.own:1", b"their.own:1"} <= set(simulator.rows())
+    simulator.tick(61 * MINUTE)
+    assert {b"livekitRoom:r-1", b"twilioCallSid:CA-1"} <= set(simulator.rows())
+    simulator.tick(31 * MINUTE)
+    # Events wait for as long as it takes: what was parked is still accounted for.
+    left = set(simulator.rows())
+    assert b"livekitRoomSid:nobody's" in left
+    assert {key for key in left if not key.startswith(b"traceId:")} - {b"livekitRoomSid:nobody's"} <= {b"our.own:1"}
+    assert not {key for key in left if key.startswith((b"expire/", b"orphan/"))}
+
+
+def test_use_prolongs_the_memory_and_writes_a_row_only_once_in_a_while() -> None:
+    simulator = line(policy=short_memory())
+    simulator.publish(stories.call_ended(aliases=ROOM))
+    simulator.tick(1000)
+    before = simulator.written()
+    for number in range(100):
+        simulator.publish(stories.tool(f"tool-{number}", call=None, aliases=ROOM))
+        simulator.tick(5 * MINUTE)
+    assert b"livekitRoom:r-1" in simulator.rows()
+    assert 10 <= simulator.written() - before <= 20
+    simulator.tick(90 * MINUTE)
+    assert simulator.rows() == {}
+
+
+def test_what_was_lost_with_the_disk_is_due_when_it_was_and_old_times_are_thrown_away() -> None:
+    simulator = line(policy=short_memory(), partitions=1)
+    simulator.publish(stories.tool(call=None, aliases=ROOM, status="failed"))
+    simulator.publish(stories.tool("other", call=None, aliases=SID))
+    simulator.tick(1000)
+    simulator.publish(stories.call_ended(aliases=SID))
+    simulator.tick(MINUTE)
+    simulator.crash(0, wiped=True)
+    stale = [key for key in simulator.rows() if key.startswith(b"orphan/") and key.endswith(b"CA-1")]
+    assert len(stale) == 1, "a replay brings the time at which the linked alias would have been an orphan"
+    assert simulator.stage(0).parked() == 1
+    simulator.tick(15 * MINUTE)
+    assert stale[0] not in simulator.rows()
+    orphans = [one["alertId"] for one in simulator.out("join-alerts") if one["kind"] == "orphan"]
+    assert orphans == ["livekitRoom:r-1/orphan/1"]
+    assert simulator.stage(0).parked() == 0
+
+
+def test_a_batch_writes_a_row_once_however_often_it_changes() -> None:
+    simulator = line(partitions=1)
+    for document in FIVE:
+        simulator.publish(document)
+    for key in [key for key in simulator.lanes if key[0] not in ("identity", "evidence")]:
+        while simulator.lanes[key].read < len(simulator.log[key[0]][key[1]]):
+            simulator._deliver(key)
+    stage, lane = simulator.stage(0), simulator.lanes["identity", 0]
+    one_by_one = MemoryRows()
+    other = IdentityPartition(0, 1, one_by_one, simulator.policy)
+    sent = []
+    records = simulator.log["identity"][0]
+    for record in records:
+        effects = other.handle(record)
+        one_by_one.commit([effects])
+        sent.append(effects.sends)
+    folded = stage.fold(records[lane.read :])
+    lane.rows.commit(folded)
+    assert [effects.sends for effects in folded] == sent[lane.read :]
+    keys = [key for effects in folded for key, _ in effects.rows]
+    assert len(keys) == len(set(keys))
+
+
+def test_the_clock_goes_to_every_partition_with_the_way_it_came_by() -> None:
+    stage = IdentityPartition(2, 3, MemoryRows(), default_policy())
+    record = ClockOnward(worker="w", read_up_to={"call-ended/0": 7}, sources={"call-ended": 1}, vias=9)
+    incoming = Incoming("identity", 2, 5, 0, None, record.to_bytes())
+    for effects in (stage.fold([incoming])[0], stage.refold([incoming])[0]):
+        assert [send.partition for send in effects.in_turn] == [0, 1, 2]
+        (value,) = {send.value for send in effects.in_turn}
+        assert value == msgspec.structs.replace(record, via=2, vias=3).to_bytes()
+        assert (effects.sends, effects.rows, effects.local) == ((), (), ())
