@@ -198,7 +198,7 @@ class IdentityPartition:
         if resolution.hops:
             self._send_hops(resolution.hops, done)
         if resolution.refused is not None:
-            self._refuse(resolution, resolution.refused, incoming, done)
+            self._refuse(before, resolution, resolution.refused, incoming, done)
         if state is not before:
             held.state = state
             held.due = self._due_anew(state)
@@ -209,8 +209,10 @@ class IdentityPartition:
                 held.due = (EXPIRE, now + self._life)
                 held.changed_by = index
 
-    def _refuse(self, resolution: Resolution, claim: Claim, incoming: Incoming, done: _Done) -> None:
-        done.sends.append(_conflict_alert(claim, incoming.timestamp_ms))
+    def _refuse(self, before: Alias, resolution: Resolution, claim: Claim, incoming: Incoming, done: _Done) -> None:
+        """One alert for each call that claims the alias of another; every event that does is a dead letter."""
+        if claim.claimed_by not in before.refused:
+            done.sends.append(_conflict_alert(claim, incoming.timestamp_ms))
         event = resolution.refused_event
         if event is not None:
             place = event.position
