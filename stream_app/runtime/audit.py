@@ -49,7 +49,14 @@ class Matching:
     unsealed: list[str] = field(default_factory=list)
     """Orders without a packet (or dead letter) yet."""
     repeated: list[str] = field(default_factory=list)
-    """Packets published more than once: allowed at least once, to be dropped by `packetId`."""
+    """Packets published more than once."""
+    doubled: list[str] = field(default_factory=list)
+    """Orders given more than once."""
+
+    @property
+    def one_to_one(self) -> bool:
+        """Every order has its one packet (or dead letter), every packet its one order."""
+        return not (self.unmarked or self.unsealed or self.repeated or self.doubled)
 
 
 async def accounting(settings: Settings) -> Accounting:
@@ -119,16 +126,18 @@ async def matching(settings: Settings) -> Matching:
         letter = read_json(record.value or b"")
         if letter["stage"] == "seal":
             refused.add(_order_in(letter).get("orderId") or Position.from_dict(letter["position"]).key())
-    ordered: set[str] = set()
+    orders: Counter[str] = Counter()
     async for record in read_topic(settings, SEAL_ORDERS.name):
         # What is no order cannot be sealed either: known by its position, it waits for its dead letter.
-        ordered.add(_object(record.value).get("orderId") or f"{record.topic}/{record.partition}/{record.offset}")
+        orders[_object(record.value).get("orderId") or f"{record.topic}/{record.partition}/{record.offset}"] += 1
+    ordered = set(orders)
     return Matching(
         orders=len(ordered),
         packets=len(packets),
         unmarked=sorted(set(packets) - ordered),
         unsealed=sorted(ordered - set(packets) - refused),
         repeated=sorted(packet for packet, count in packets.items() if count > 1),
+        doubled=sorted(order for order, count in orders.items() if count > 1),
     )
 
 

@@ -221,6 +221,17 @@ async def read_topic(
 
 async def end_offsets(settings: Settings, *topics: str) -> dict[tuple[str, int], int]:
     """The offset after the last committed record, by (topic, partition): a bookmark for `read_topic(start=...)`."""
+    return await _offsets(settings, topics, "end_offsets")
+
+
+async def begin_offsets(settings: Settings, *topics: str) -> dict[tuple[str, int], int]:
+    """The first offset that is still kept, by (topic, partition); above 0, retention has taken what stood before it."""
+    return await _offsets(settings, topics, "beginning_offsets")
+
+
+async def _offsets(
+    settings: Settings, topics: Sequence[str], which: Literal["beginning_offsets", "end_offsets"]
+) -> dict[tuple[str, int], int]:
     names = {settings.topic(topic): topic for topic in topics}
     partitions = await partitions_of(settings, names)
     consumer = AIOKafkaConsumer(
@@ -230,12 +241,12 @@ async def end_offsets(settings: Settings, *topics: str) -> dict[tuple[str, int],
     )
     try:
         await consumer.start()
-        ends = await consumer.end_offsets(partitions)
+        offsets = await getattr(consumer, which)(partitions)
     except AWAY as error:
         raise unavailable(settings, error) from error
     finally:
         await consumer.stop()
-    return {(names[one.topic], one.partition): offset for one, offset in ends.items()}
+    return {(names[one.topic], one.partition): offset for one, offset in offsets.items()}
 
 
 async def partitions_of(settings: Settings, names: Iterable[str]) -> list[Any]:

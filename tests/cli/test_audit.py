@@ -19,7 +19,7 @@ from tests.deployments import Deployment, deployment
 from tests.examples import changed, contract_order
 
 TOPICS = (
-    *(topic.name for topic in INTAKE_TOPICS), "dead-letters", "packets", "seal-orders",
+    *(topic.name for topic in INTAKE_TOPICS), "dead-letters", "evidence", "packets", "seal-orders",
     "stream-app-identity-identity-changelog", "stream-app-join-join-changelog",
 )  # fmt: skip
 
@@ -53,14 +53,29 @@ def test_a_line_at_rest_adds_up(line: Deployment) -> None:
     document = json.loads(answer.stdout)
     assert document["closed"] is True
     assert document["accounting"]["endings"] == {"call-ended": {"used": 1}, "tool-call": {"dead_letter": 1}}
-    assert document["matching"] == {"orders": 1, "packets": 1, "unmarked": [], "unsealed": [], "repeated": []}
+    nothing: dict[str, list[str]] = {"unmarked": [], "unsealed": [], "repeated": [], "doubled": []}
+    assert document["matching"] == {"orders": 1, "packets": 1, **nothing}
+    assert "replay" not in document
 
 
-def test_a_packet_published_again_is_told_but_not_wrong(line: Deployment) -> None:
+def test_a_packet_or_an_order_that_stands_there_twice_exits_1(line: Deployment) -> None:
     line.send(remembered.packet_record(remembered.packet("call-1/1")))
     shown = line.run("audit")
-    assert shown.returncode == 0
-    assert "packets published again (same packetId): 1\n  call-1/1" in shown.stdout
+    assert shown.returncode == 1
+    assert "packets published twice: 1\n  call-1/1" in shown.stdout
+    line.send(remembered.order_record(changed(contract_order(), order_id="call-1/1")))
+    shown = line.run("audit", "--json")
+    assert shown.returncode == 1
+    assert json.loads(shown.stdout)["matching"]["doubled"] == ["call-1/1"]
+
+
+def test_an_order_that_the_log_does_not_give_exits_1(line: Deployment) -> None:
+    shown = line.run("audit", "--replay")
+    assert shown.returncode == 1
+    assert "0 records of evidence folded anew: 0 orders are the same byte for byte" in shown.stdout
+    assert "orders that were sent and that the log does not give: 1\n  call-1/1 (" in shown.stdout
+    document = json.loads(line.run("audit", "--replay", "--json").stdout)
+    assert (document["closed"], document["replay"]["matched"]) == (False, 0)
 
 
 def test_a_position_that_nothing_knows_exits_1(line: Deployment) -> None:

@@ -155,7 +155,8 @@ def test_orders_and_packets_match_one_to_one(line: Deployment) -> None:
     found = matching(line)
     assert (found.orders, found.packets) == (3, 1)
     assert found.unsealed == ["call-1/2", "call-2/1"]
-    assert found.unmarked == found.repeated == []
+    assert found.unmarked == found.repeated == found.doubled == []
+    assert not found.one_to_one
 
     for name in ("call-1/2", "call-2/1", "call-2/1", "call-3/1"):
         line.send(remembered.packet_record(remembered.packet(name)))
@@ -163,6 +164,16 @@ def test_orders_and_packets_match_one_to_one(line: Deployment) -> None:
     assert found.unsealed == []
     assert found.repeated == ["call-2/1"]
     assert found.unmarked == ["call-3/1"]
+    assert found.doubled == []
+    line.send(remembered.order_record(order("call-1/2")))
+    assert matching(line).doubled == ["call-1/2"]
+
+
+def test_one_order_and_one_packet_are_one_to_one_and_two_are_not(line: Deployment) -> None:
+    line.send(remembered.order_record(order("call-1/1")), remembered.packet_record(remembered.packet("call-1/1")))
+    assert matching(line).one_to_one
+    line.send(remembered.order_record(order("call-1/1")))
+    assert (matching(line).one_to_one, matching(line).repeated) == (False, [])
 
 
 def test_an_order_that_was_refused_needs_no_packet(line: Deployment) -> None:
