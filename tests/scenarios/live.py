@@ -24,7 +24,8 @@ from stream_app.settings import STAGES, Settings
 from stream_app.sinks.s3 import S3ObjectStore
 
 ROOT = Path(__file__).parents[2]
-READY_S = 60.0
+READY_S = 120.0
+"""On a machine with much else to do, starting four processes takes most of a minute."""
 STOP_S = 25.0
 
 
@@ -54,13 +55,15 @@ class Line:
         asyncio.run(admin.apply(self.settings))
         asyncio.run(policies.activate(self.settings, self.policy))
 
-    def start(self, stages: Sequence[str] = STAGES) -> subprocess.Popen[bytes]:
-        """A worker process; returns when each of its stages is ready."""
+    def start(self, stages: Sequence[str] = STAGES, checkout: Path | None = None) -> subprocess.Popen[bytes]:
+        """A worker process, of another checkout with a virtual environment where one is given; returns when each of
+        its stages is ready."""
+        python = sys.executable if checkout is None else str(checkout / ".venv/bin/python")
         log = self.directory / f"worker-{len(self._workers)}.log"
         with log.open("wb") as out:
             worker = subprocess.Popen(
-                [sys.executable, "-m", "stream_app", "worker", "--stages", ",".join(stages)],
-                cwd=ROOT, env={**os.environ, **self.environment}, stdout=out, stderr=subprocess.STDOUT,
+                [python, "-m", "stream_app", "worker", "--stages", ",".join(stages)],
+                cwd=checkout or ROOT, env={**os.environ, **self.environment}, stdout=out, stderr=subprocess.STDOUT,
             )  # fmt: skip
         self._workers.append(worker)
         until = time.monotonic() + READY_S
