@@ -33,6 +33,8 @@ class IntakeClock:
         self._settings = host.settings
         self._clock = InputClock(f"{socket.gethostname()}-{os.getpid()}")
         self._sources: dict[str, int] = {}
+        self._noted: dict[Any, int] = {}
+        """Ends of the log, as of the last round."""
         self._uncommitted: Any = None
         """Asks for the ends of the log; the stage's own consumer would say where the committed records end."""
         self._idle: dict[Any, tuple[int, int, int]] = {}
@@ -83,6 +85,7 @@ class IntakeClock:
             # Noted only now: everything appended before this record's own append time lies below these ends. The ends
             # of the log, not of what is committed: a record of an open transaction was appended too.
             ends = await self._ends(list(owned.values()))
+            self._noted = ends
             self._clock.note(
                 min(one.timestamp_ms for one in written), {source: ends[tp] for source, tp in owned.items()}
             )
@@ -127,6 +130,8 @@ class IntakeClock:
             position = None
         if position is not None and consumer.rounds > read_in:
             done = max(position, done or 0)
+            if self._noted.get(tp, done + 1) <= done:
+                return done  # Nothing lies behind it, so there is nothing to ask: most partitions are at rest.
         latest = await consumer.position(tp)
         if latest is not None and latest != position:
             self._idle[tp] = (latest, consumer.rounds, assignment)

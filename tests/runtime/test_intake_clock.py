@@ -355,6 +355,10 @@ async def test_the_ends_are_those_of_the_log_with_what_is_not_committed_yet(line
         await producer.send_and_wait(name, b"not committed", partition=1)
         assert await clock._ends([TP(name, 0), TP(name, 1)]) == {TP(name, 0): 0, TP(name, 1): 1}
         await producer.commit_transaction()
+        for _ in range(100):  # The broker writes the marker after it has answered.
+            if await clock._ends([TP(name, 1)]) == {TP(name, 1): 2}:
+                break
+            await asyncio.sleep(0.1)
         assert await clock._ends([TP(name, 1)]) == {TP(name, 1): 2}, "and its marker"
     finally:
         await producer.stop()
