@@ -21,7 +21,18 @@ def profiled(pid: int, into: Path | None) -> Iterator[None]:
         return
     program = Path(sys.executable).with_name("py-spy")
     # Without stopping the process for each sample: a sample may be skewed, the time that is measured is not.
-    command = [str(program), "record", "--nonblocking", "--pid", str(pid), "--rate", str(RATE), "--duration", "3600"]
+    command = [
+        str(program),
+        "record",
+        "--nonblocking",
+        "--pid",
+        str(pid),
+        "--rate",
+        str(RATE),
+        "--duration",
+        "3600",
+        "--function",
+    ]
     spy = subprocess.Popen(
         [*command, "--format", "raw", "--output", str(into)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
