@@ -1,0 +1,90 @@
+"""The only place where a source that has gone silent becomes an alert, and its return the end of it.
+
+Theory of operation. One alert a source topic, however many of its partitions stand still and however many calls wait
+for it. What is known comes with the join's clock, in the same log, so every replay says the same. A topic is silent
+
+    - when `maxHold` gave up on partitions of it: they are not read (paused, or their worker is gone)
+    - or when nothing was appended to it for `silentAfter` while calls went on ending: its producer is gone
+
+and speaks again when neither holds. Every evidence partition could say so; the first of them alone does.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+
+from stream_app.core.alerts import RUNBOOKS
+from stream_app.core.orders import JoinAlert
+
+CALLS = "call-ended"
+MAX_NAMED = 16
+"""Partitions named in one alert."""
+
+
+class SourceWatch:
+    """When each input topic last brought something, and which of them are called silent."""
+
+    def __init__(self) -> None:
+        self._last: dict[str, int] = {}
+        """Topic -> broker time of its newest record, ms; a topic that never had one is expected by nobody."""
+        self._silent: dict[str, int] = {}
+        """Topic -> the join's time when it was called silent: part of the alert's ID."""
+
+    def hear(self, last_record_at: Mapping[str, int]) -> None:
+        """Take in what one clock record tells. Times only grow, so a repeat changes nothing."""
+        for topic, ms in last_record_at.items():
+            if ms > self._last.get(topic, -1):
+                self._last[topic] = ms
+
+    def judge(self, now: int, unread: Iterable[str], silent_after: int) -> list[JoinAlert]:
+        """What is to be said at the join's time `now`, ms; `unread` are the sources that its clock gave up on."""
+        why = self._why(now, unread, silent_after)
+        raised: list[JoinAlert] = []
+        for topic in sorted(why.keys() - self._silent.keys()):
+            self._silent[topic] = now
+            raised.append(_alert(topic, now, now, firing=why[topic]))
+        for topic in sorted(self._silent.keys() - why.keys()):
+            raised.append(_alert(topic, self._silent.pop(topic), now, firing=None))
+        return raised
+
+    def _why(self, now: int, unread: Iterable[str], silent_after: int) -> dict[str, str]:
+        found: dict[str, str] = {}
+        if now - self._last.get(CALLS, -silent_after) < silent_after:
+            for topic, last in self._last.items():
+                if now - last >= silent_after:
+                    minutes = (now - last) // 60_000
+                    found[topic] = f"nothing was appended to {topic} for {minutes} min, while calls go on ending"
+        topics: dict[str, list[str]] = {}
+        for source in unread:
+            topics.setdefault(source.rpartition("/")[0], []).append(source)
+        for topic, sources in topics.items():
+            more = f" and {len(sources) - MAX_NAMED} more" if len(sources) > MAX_NAMED else ""
+            named = ", ".join(sorted(sources)[:MAX_NAMED])
+            found[topic] = f"not read any more, and deadlines go on without: {named}{more}"
+        return found
+
+    def to_bytes(self) -> bytes:
+        """The row."""
+        return json.dumps({"last": self._last, "silent": self._silent}, sort_keys=True, separators=(",", ":")).encode()
+
+    @classmethod
+    def from_bytes(cls, row: bytes | None) -> SourceWatch:
+        """Of the row, or of none yet."""
+        watch = cls()
+        if row is not None:
+            document = json.loads(row)
+            watch._last, watch._silent = document["last"], document["silent"]
+        return watch
+
+
+def _alert(topic: str, since: int, now: int, *, firing: str | None) -> JoinAlert:
+    return JoinAlert(
+        alert_id=f"{topic}/source_silent/{since}",
+        kind="source_silent",
+        state="resolved" if firing is None else "firing",
+        raised_at=now,
+        since=since,
+        runbook_url=RUNBOOKS["source_silent"],
+        detail=firing or f"{topic} is heard again",
+    )
