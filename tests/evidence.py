@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from stream_app.core.calls import BITS, Piece
 from stream_app.core.events import EVENT_TYPES
 from stream_app.core.evidence import Position, event_digest, kind_of, reduce_event
 from stream_app.core.instants import format_instant
 from stream_app.core.orders import Item
+from stream_app.core.wire import write_json
 
 START_MS = 1_780_512_000_000
 """2026-06-03T18:40:00Z."""
@@ -42,6 +44,20 @@ def item_of_document(document: dict[str, Any], offset: int = 0) -> Item:
         digest=event_digest(event),
         event=reduced,
     )
+
+
+def piece(one: Item) -> Piece:
+    """The item as the join remembers it."""
+    place = one.position
+    return Piece(
+        one.kind, one.event_id, place.topic, place.partition, place.offset, one.received_at, one.occurred_at,
+        one.skewed, one.digest, write_json(one.event), BITS[one.kind], one.traceparent,
+    )  # fmt: skip
+
+
+def pieces(*items: Item) -> tuple[Piece, ...]:
+    """Several."""
+    return tuple(piece(one) for one in items)
 
 
 def call(event_id: str = "call", *, at: int = 0, **fields: Any) -> Item:

@@ -13,6 +13,7 @@ from stream_app.core.orders import Item, SealOrder
 from stream_app.core.packet import ProducedBy
 from stream_app.core.standing import View
 from stream_app.policy_file import default_policy
+from tests.folding import heard
 
 CONTRACT = Path(__file__).parent / "data" / "contract"
 SHARED_CONTRACT = Path(__file__).parents[2] / "shared" / "design" / "contract"
@@ -67,10 +68,10 @@ def contract_order() -> SealOrder:
     view = View(now=None, active=policy, policies={policy.sha256: policy})
     state = None
     for position, event in contract_events():
-        outcome = fold_event(state, record_of("call_2026_06_03_1842", position, event), view)
+        outcome = fold_event(state, heard(record_of("call_2026_06_03_1842", position, event)), view)
         state = outcome.state
         if outcome.orders:
-            return outcome.orders[0]
+            return outcome.orders[0].model()
     raise AssertionError("the join ordered nothing for the contract's call")
 
 

@@ -8,6 +8,7 @@ from stream_app.core import join
 from stream_app.core.calls import CallState
 from stream_app.core.events import EVENT_TYPES
 from stream_app.core.evidence import EventRecord, Position, event_digest, reduce_event
+from stream_app.core.evidence_records import Heard, read_record
 from stream_app.core.judgement import Outcome
 from stream_app.core.policy import Policy
 from stream_app.core.standing import View
@@ -16,6 +17,13 @@ from tests.stories import START_MS
 
 POLICY = default_policy()
 MODELS = {model.TYPE: model for model in EVENT_TYPES}
+
+
+def heard(record: EventRecord) -> Heard:
+    """The record as the join reads it."""
+    read = read_record(record.to_bytes())
+    assert isinstance(read, Heard)
+    return read
 
 
 class Call:
@@ -38,7 +46,7 @@ class Call:
     def _take(self, outcome: Outcome) -> Call:
         self.state = outcome.state
         self.due = outcome.due
-        self.orders += [order.to_dict() for order in outcome.orders]
+        self.orders += [order.model().to_dict() for order in outcome.orders]
         self.alerts += [(alert.alert_id, alert.state) for alert in outcome.alerts]
         return self
 
@@ -52,7 +60,7 @@ class Call:
                 digest=event_digest(event),
                 event=reduce_event(event),
             )
-            outcome = join.fold_event(self.state, record, self.view())
+            outcome = join.fold_event(self.state, heard(record), self.view())
             self.offset += 1
             self.dispositions.append(outcome.disposition)
             self._take(outcome)

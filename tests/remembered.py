@@ -34,7 +34,7 @@ def accepted(item: Item) -> AcceptedEvent:
 def call_row(line: Deployment, state: CallState, partition: int = 0) -> Outgoing:
     """A call in the join's changelog."""
     topic = line.changelog("join", "join")
-    return Outgoing(topic, b"call:" + state.call_id.encode(), write_call(state, None, None), partition=partition)
+    return Outgoing(topic, b"call:" + state.call_id.encode(), write_call(state), partition=partition)
 
 
 def forgotten_row(line: Deployment, call_id: str, partition: int = 0) -> Outgoing:
@@ -45,7 +45,9 @@ def forgotten_row(line: Deployment, call_id: str, partition: int = 0) -> Outgoin
 def clock_row(line: Deployment, now: int, partition: int = 0) -> Outgoing:
     """The join's time in a partition."""
     topic = line.changelog("join", "join")
-    value = PartitionClock(now=now, unread=("tool-call/1",)).to_bytes()
+    made = PartitionClock()
+    made.now, made.unread = now, ("tool-call/1",)
+    value = made.to_bytes()
     return Outgoing(topic, f"clock/{partition}".encode(), value, partition=partition)
 
 

@@ -112,7 +112,7 @@ class Simulator:
 
     def _open_identity(self, partition: int, rows: MemoryRows) -> None:
         stage = IdentityPartition(partition, self.partitions, rows, self.policy)
-        stage.recover(list(rows.items()))
+        stage.recover()
         self.lanes[IDENTITY.name, partition] = Lane(stage.handle, rows)
 
     def _open_join(self, partition: int, rows: MemoryRows) -> None:

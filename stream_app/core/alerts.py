@@ -5,6 +5,8 @@ One alert per cause: its ID names the call, the kind and the threshold, so a rep
 
 from __future__ import annotations
 
+import msgspec
+
 from stream_app.core.calls import CallState
 from stream_app.core.orders import AlertKind, AlertMissing, JoinAlert
 from stream_app.core.requirements import EXPECTED_FROM
@@ -19,40 +21,50 @@ RUNBOOKS: dict[AlertKind, str] = {
 }
 
 
-def raise_due(state: CallState, standing: Standing, now: int | None) -> tuple[CallState, list[JoinAlert]]:
-    """Fire what is due at the join's time `now`, resolve what is cured; returns the state that remembers it."""
+class Said(msgspec.Struct, frozen=True):
+    """Which of a call's alerts are out, and which of its timers have spoken: fields of `CallState`."""
+
+    firing: tuple[str, ...]
+    soft_passed: int
+    deadline_passed: bool
+    orphan_passed: bool
+
+
+def raise_due(state: CallState, standing: Standing, now: int | None) -> tuple[Said, list[JoinAlert]]:
+    """Fire what is due at the join's time `now`, resolve what is cured; returns what the state must remember."""
     raised: list[JoinAlert] = []
+    firing, soft_passed = state.firing, state.soft_passed
+    deadline_passed, orphan_passed = state.deadline_passed, state.orphan_passed
     if standing.settled:
-        raised = resolve_all(state, standing, now)
-        return state.model_copy(update={"firing": ()}), raised
-    orphaned = [alert for alert in state.firing if _kind_of(state, alert) == "orphan"]
+        if firing:
+            raised = resolve_all(state, standing, now)
+        return Said((), soft_passed, deadline_passed, orphan_passed), raised
+    orphaned = [alert for alert in firing if _kind_of(state, alert) == "orphan"]
     if standing.call is not None and orphaned:
         raised.extend(_resolved(state, standing, alert, now) for alert in orphaned)
-        state = state.model_copy(update={"firing": tuple(a for a in state.firing if a not in orphaned)})
+        firing = tuple(alert for alert in firing if alert not in orphaned)
     if now is None or standing.anchor is None:
-        return state, raised
-    update: dict[str, object] = {}
-    firing = list(state.firing)
+        return Said(firing, soft_passed, deadline_passed, orphan_passed), raised
     if standing.call is None:
         orphan_at = standing.anchor + standing.policy.timing.orphan
-        if now >= orphan_at and not state.orphan_passed:
-            update["orphan_passed"] = True
+        if now >= orphan_at and not orphan_passed:
+            orphan_passed = True
             if not standing.hits:  # With a reason the packet itself says so.
                 raised.append(_firing(state, standing, "orphan", 1, orphan_at))
     else:
         deadline = standing.anchor + standing.policy.timing.deadline
         passed = [at for at in _soft_times(standing) if at <= now]
-        if len(passed) > state.soft_passed:
-            update["soft_passed"] = len(passed)
+        if len(passed) > soft_passed:
+            soft_passed = len(passed)
             if now < deadline and standing.waiting:
                 raised.append(_firing(state, standing, "stuck", len(passed), passed[-1]))
-        if now >= deadline and not state.deadline_passed:
-            update["deadline_passed"] = True
+        if now >= deadline and not deadline_passed:
+            deadline_passed = True
             if standing.waiting:
                 raised.append(_firing(state, standing, "timed_out", 1, deadline))
-    firing.extend(alert.alert_id for alert in raised if alert.state == "firing")
-    update["firing"] = tuple(dict.fromkeys(firing))
-    return state.model_copy(update=update), raised
+    if raised:
+        firing = tuple(dict.fromkeys((*firing, *(alert.alert_id for alert in raised if alert.state == "firing"))))
+    return Said(firing, soft_passed, deadline_passed, orphan_passed), raised
 
 
 def resolve_all(state: CallState, standing: Standing, now: int | None) -> list[JoinAlert]:

@@ -2,31 +2,90 @@
 
 from __future__ import annotations
 
-from stream_app.core.evidence import KIND_ORDER, EventRecord, Position, kind_of
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from typing import Any, Protocol, TypeVar
+
+import msgspec
+
+from stream_app.core.evidence import KIND_ORDER, Kind
+from stream_app.core.identity_records import Place
 from stream_app.core.instants import parse_instant
-from stream_app.core.model import Identifier, Model, Sha256
-from stream_app.core.orders import Conflict, Item, SelectionReason
+from stream_app.core.orders import Conflict, SelectionReason
 
 MAX_KEPT_REPEATS = 1000
 """Positions of duplicates kept for the accounting; beyond it they are only counted."""
 
+BITS: dict[Kind, int] = {kind: 1 << number for number, kind in enumerate(KIND_ORDER)}
+"""One bit a kind, for sets of kinds."""
 
-class CallState(Model):
+_DOCUMENT: msgspec.json.Decoder[dict[str, Any]] = msgspec.json.Decoder(dict[str, Any])
+
+
+class Evidence(Protocol):
+    """What a judgement sees of one piece of evidence; `orders.Item` and `Piece` are both such."""
+
+    @property
+    def kind(self) -> Kind: ...
+    @property
+    def event_id(self) -> str: ...
+    @property
+    def received_at(self) -> int: ...
+    @property
+    def occurred_at(self) -> int: ...
+    @property
+    def digest(self) -> str: ...
+    @property
+    def event(self) -> dict[str, Any]: ...
+
+
+class Piece(msgspec.Struct, frozen=True, array_like=True, dict=True):
+    """One accepted piece of evidence: `orders.Item`, with the event as the bytes that came."""
+
+    kind: Kind
+    event_id: str
+    topic: str
+    partition: int
+    offset: int
+    received_at: int
+    """Broker time of the input record, ms."""
+    occurred_at: int
+    """The event's own time, ms, clamped to the broker's where it lay in the future."""
+    skewed: bool
+    digest: str
+    body: bytes
+    """The reduced event's JSON, as intake wrote it."""
+    bits: int
+    """Kinds that this piece may be, or hold a reference to: never fewer than the requirements find in it."""
+    traceparent: str | None = None
+
+    @cached_property
+    def event(self) -> dict[str, Any]:
+        """The reduced event, decoded when it is first asked for. Not to be changed."""
+        return _DOCUMENT.decode(self.body)
+
+    @property
+    def position(self) -> Place:
+        """Where the record stood in its input topic."""
+        return Place(self.offset, self.partition, self.topic)
+
+
+class CallState(msgspec.Struct, frozen=True, array_like=True):
     """Everything the join knows of one call; small, because items are reduced events and references."""
 
-    call_id: Identifier
-    items: tuple[Item, ...] = ()
-    duplicates: tuple[Position, ...] = ()
+    call_id: str
+    items: tuple[Piece, ...] = ()
+    duplicates: tuple[Place, ...] = ()
     duplicate_count: int = 0
     conflicts: tuple[Conflict, ...] = ()
-    alternates: tuple[Item, ...] = ()
+    alternates: tuple[Piece, ...] = ()
     """Other contents of conflicting events: none is believed, but a reason that any of them gives counts."""
     first_seen: int | None = None
     """Join time when the first evidence came, ms; None until the join has a time at all."""
-    policy: Sha256 | None = None
-    """The policy in force when call-ended came; a call is bound to it."""
+    policy: str | None = None
+    """Digest of the policy in force when call-ended came; a call is bound to it."""
     reason_since: int | None = None
-    """Join time, ms, when the first reason to review the call appeared."""
+    """Join time, ms, when the first reason to review the call appeared, as far as its evidence was `weighed`."""
     deadline_passed: bool = False
     orphan_passed: bool = False
     soft_passed: int = 0
@@ -39,39 +98,31 @@ class CallState(Model):
     changed_at: int | None = None
     """Join time, ms, of the first new evidence after the last version; None when nothing changed."""
     changed_by_conflict: bool = False
+    due: int | None = None
+    """When the call must be looked at again, ms of the join's time."""
+    open_since: int | None = None
+    """The call's end (or what stands for it), ms, while its deadline lies ahead and evidence is still awaited."""
+    unweighed: tuple[int, ...] = ()
+    """Join times at which the last items came that were folded without looking for reasons."""
+    under: str | None = None
+    """Digest of the policy by which a call that is bound to none was looked at last; None for one that is."""
 
-    def knows(self, position: Position) -> bool:
+    def knows(self, position: Place) -> bool:
         """Whether the record at this source position is already accounted for here."""
-        return (
-            any(item.position == position for item in self.items)
-            or position in self.duplicates
-            or any(position in conflict.positions for conflict in self.conflicts)
+        offset, partition, topic = position.offset, position.partition, position.topic
+        for item in self.items:
+            if item.offset == offset and item.partition == partition and item.topic == topic:
+                return True
+        if position in self.duplicates:
+            return True
+        return any(
+            known.offset == offset and known.partition == partition and known.topic == topic
+            for conflict in self.conflicts
+            for known in conflict.positions
         )
 
 
-def item_of(record: EventRecord, skew_ahead: int) -> Item:
-    """The record as evidence; a time further in the future than `skew_ahead` ms is clamped to the broker's, flagged."""
-    occurred = parse_instant(record.event["occurredAt"])
-    skewed = occurred > record.received_at + skew_ahead
-    return Item(
-        kind=kind_of(record.event),
-        event_id=record.event["eventId"],
-        position=record.position,
-        received_at=record.received_at,
-        occurred_at=record.received_at if skewed else occurred,
-        skewed=skewed or _ends_in_future(record, skew_ahead),
-        digest=record.digest,
-        event=record.event,
-        traceparent=record.traceparent,
-    )
-
-
-def _ends_in_future(record: EventRecord, skew_ahead: int) -> bool:
-    ended = record.event.get("endedAt")
-    return ended is not None and parse_instant(ended) > record.received_at + skew_ahead
-
-
-def end_of(call: Item, skew_ahead: int, skew_behind: int) -> int:
+def end_of(call: Evidence, skew_ahead: int, skew_behind: int) -> int:
     """When the call ended, ms: the anchor of its deadlines, clamped to the broker's time where it lies far off.
 
     Too far ahead is a broken clock. Too far behind is a producer that delivered late: its call deserves its full
@@ -83,38 +134,50 @@ def end_of(call: Item, skew_ahead: int, skew_behind: int) -> int:
     return ended
 
 
-def stated_end(call: Item, skew_ahead: int) -> int:
+def stated_end(call: Evidence, skew_ahead: int) -> int:
     """When the source says the call ended, ms, a time in the future replaced by the broker's: it dates the packet."""
     ended = parse_instant(call.event["endedAt"])
     return call.received_at if ended > call.received_at + skew_ahead else ended
 
 
-def _rank(item: Item) -> tuple[int, int, str, int, str]:
+_RANKS: Mapping[Kind, int] = {kind: rank for rank, kind in enumerate(KIND_ORDER)}
+
+
+def _rank(item: Evidence) -> tuple[int, int, str, int, str]:
+    if item.kind != "tools":
+        return (_RANKS[item.kind], 0, "", 0, item.event_id)
     event = item.event
     return (
-        KIND_ORDER.index(item.kind),
-        event.get("sequence", 0) if item.kind == "tools" else 0,
-        event.get("toolCallId", "") if item.kind == "tools" else "",
-        event.get("occurrence", 0) if item.kind == "tools" else 0,
+        _RANKS["tools"],
+        event.get("sequence", 0),
+        event.get("toolCallId", ""),
+        event.get("occurrence", 0),
         item.event_id,
     )
 
 
-def packet_order(items: tuple[Item, ...]) -> tuple[Item, ...]:
+AnyEvidence = TypeVar("AnyEvidence", bound=Evidence)
+
+
+def packet_order(items: Sequence[AnyEvidence]) -> tuple[AnyEvidence, ...]:
     """Items in the order in which a packet lists them, whatever order they came in."""
     return tuple(sorted(items, key=_rank))
 
 
-def aliases_of_items(items: tuple[Item, ...]) -> tuple[dict[str, str], dict[str, tuple[str, ...]]]:
+def aliases_of_items(items: Sequence[Evidence]) -> tuple[dict[str, str], dict[str, tuple[str, ...]]]:
     """(scheme -> shown value, scheme -> its further values) over all evidence; the smallest value is shown."""
     found: dict[str, set[str]] = {}
     for item in items:
-        for scheme, value in item.event.get("aliases", {}).items():
+        event = item.event
+        for scheme, value in event.get("aliases", {}).items():
             found.setdefault(scheme, set()).add(value)
-        if "traceId" in item.event:
-            found.setdefault("traceId", set()).add(item.event["traceId"])
-    shown = {scheme: min(values) for scheme, values in sorted(found.items())}
-    further = {
-        scheme: tuple(sorted(values - {shown[scheme]})) for scheme, values in sorted(found.items()) if len(values) > 1
-    }
+        if "traceId" in event:
+            found.setdefault("traceId", set()).add(event["traceId"])
+    shown: dict[str, str] = {}
+    further: dict[str, tuple[str, ...]] = {}
+    for scheme in sorted(found):
+        first, *rest = sorted(found[scheme])
+        shown[scheme] = first
+        if rest:
+            further[scheme] = tuple(rest)
     return shown, further

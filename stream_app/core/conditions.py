@@ -243,3 +243,56 @@ Condition = Annotated[
 
 AnyOf.model_rebuild()
 AllOf.model_rebuild()
+
+
+Test = Callable[[Mapping[str, Value]], bool]
+
+
+def compiled(condition: Condition) -> Test:
+    """The condition as one function of the facts: what `holds` says, without asking again what it means."""
+    if isinstance(condition, Comparison):
+        return _compiled_comparison(condition)
+    tests = tuple(compiled(part) for part in (condition.any if isinstance(condition, AnyOf) else condition.all))
+    if isinstance(condition, AnyOf):
+
+        def holds_any(values: Mapping[str, Value]) -> bool:
+            for test in tests:  # noqa: SIM110 - a generator costs more than the tests
+                if test(values):
+                    return True
+            return False
+
+        return holds_any
+
+    def holds_all(values: Mapping[str, Value]) -> bool:
+        for test in tests:  # noqa: SIM110 - as above
+            if not test(values):
+                return False
+        return True
+
+    return holds_all
+
+
+def _compiled_comparison(comparison: Comparison) -> Test:
+    fact = comparison.fact
+    name, operand = comparison.operator
+
+    def holds(values: Mapping[str, Value]) -> bool:
+        value = values.get(fact)
+        return value is not None and _compare(name, value, operand)
+
+    return holds
+
+
+_SHRINKS: dict[FactName, tuple[str, ...]] = {
+    "evaluationScore": ("is", "in", "above", "atLeast"),  # The lowest score counts.
+    "toolCalls": ("is", "in", "below", "atMost"),
+    "traceId": ("is", "in"),  # The call-ended's speaks before the trace's.
+}
+"""Comparisons that more evidence about the same call-ended can make false."""
+
+
+def only_grows(condition: Condition) -> bool:
+    """Whether evidence that arrives can make the condition true, and never false, while there is one call-ended."""
+    if isinstance(condition, Comparison):
+        return condition.operator[0] not in _SHRINKS.get(condition.fact, ())
+    return all(only_grows(part) for part in (condition.any if isinstance(condition, AnyOf) else condition.all))

@@ -14,70 +14,89 @@ at the path, arrival order, splits and repeats cannot change it.
     any --end + max(retention, late horizon)--> forgotten
 
 Time is an argument: the join's clock, made of `clock` records in the same log. No function here reads another.
+
+A judgement that can have only one outcome is left out (`waiting`): most events of a call come while it still waits.
 """
 
 from __future__ import annotations
 
-from dataclasses import replace
+from msgspec.structs import replace
 
-from stream_app.core import judgement
-from stream_app.core.calls import MAX_KEPT_REPEATS, CallState, item_of
-from stream_app.core.evidence import EventRecord
+from stream_app.core import judgement, waiting
+from stream_app.core.calls import MAX_KEPT_REPEATS, CallState, Piece
+from stream_app.core.evidence import Position
+from stream_app.core.evidence_records import Heard
+from stream_app.core.identity_records import Place
 from stream_app.core.judgement import Disposition, Outcome
 from stream_app.core.orders import Conflict
 from stream_app.core.standing import View
 
 
-def fold_event(state: CallState | None, record: EventRecord, view: View) -> Outcome:
+def fold_event(state: CallState | None, record: Heard, view: View) -> Outcome:
     """Fold one accepted event; one whose source position the call knows is a repeat, and changes nothing."""
     if state is None:
-        state = CallState(call_id=record.canonical_call_id)
-    if state.knows(record.position):
-        return Outcome(state, disposition="repeat", due=judgement.next_due(state, view))
-    state, disposition = _admit(state, record, view)
+        state = CallState(record.call_id)
+    elif state.knows(record.piece.position):
+        return Outcome(state, disposition="repeat")
+    piece = record.clamped(view.active.timing.skew_ahead)
+    same_id = None
+    for known in state.items:
+        if known.event_id == piece.event_id:
+            same_id = known
+            break
+    if same_id is None:
+        waits = waiting.taken_in(state, record, piece, view)
+        if waits is not None:
+            return Outcome(waits, disposition="used")
+    after, disposition = _admit(state, piece, same_id, view)
     if disposition == "duplicate":
-        return Outcome(state, disposition=disposition, due=judgement.next_due(state, view))
-    if state.version and state.changed_at is None:
-        state = state.model_copy(update={"changed_at": view.now or 0})
-    return replace(judgement.judge(state, view), disposition=disposition)
+        return Outcome(after, disposition=disposition)
+    if after.version and after.changed_at is None:
+        after = replace(after, changed_at=view.now or 0)
+    return judgement.judge(after, view, before=state, disposition=disposition)
 
 
 def pass_time(state: CallState, view: View) -> Outcome:
     """Let the join's time reach `view.now` for one call: deadlines, soft thresholds, settling, retention."""
+    after = state
     if view.now is not None and state.first_seen is None:
-        state = state.model_copy(update={"first_seen": view.now})
-    return judgement.judge(state, view)
+        after = replace(state, first_seen=view.now)
+    return judgement.judge(after, view, before=state)
 
 
-def _admit(state: CallState, record: EventRecord, view: View) -> tuple[CallState, Disposition]:
-    """Add the record to the call's evidence, or to its duplicates or conflicts."""
-    item = item_of(record, view.active.timing.skew_ahead)
-    if state.first_seen is None:
-        state = state.model_copy(update={"first_seen": view.now})
-    same_id = next((known for known in state.items if known.event_id == item.event_id), None)
+def _admit(state: CallState, item: Piece, same_id: Piece | None, view: View) -> tuple[CallState, Disposition]:
+    """Add the item to the call's evidence, or to its duplicates or conflicts."""
+    first_seen = view.now if state.first_seen is None else state.first_seen
     if same_id is None:
-        update: dict[str, object] = {"items": (*state.items, item)}
-        if item.kind == "call" and state.policy is None:
-            update["policy"] = view.active.sha256
-        return state.model_copy(update=update), "used"
+        policy = view.active.sha256 if item.kind == "call" and state.policy is None else state.policy
+        return replace(state, first_seen=first_seen, items=(*state.items, item), policy=policy), "used"
     known_conflict = next((c for c in state.conflicts if c.event_id == item.event_id), None)
     digests = {same_id.digest} if known_conflict is None else set(known_conflict.digests)
     if item.digest in digests:
-        kept = state.duplicates if len(state.duplicates) >= MAX_KEPT_REPEATS else (*state.duplicates, item.position)
-        return state.model_copy(update={"duplicates": kept, "duplicate_count": state.duplicate_count + 1}), "duplicate"
+        kept = state.duplicates
+        if len(kept) < MAX_KEPT_REPEATS:
+            kept = (*kept, item.position)
+        return replace(
+            state, first_seen=first_seen, duplicates=kept, duplicate_count=state.duplicate_count + 1
+        ), "duplicate"
+    before = known_conflict.positions if known_conflict else (_model(same_id.position),)
     conflict = Conflict(
         event_id=item.event_id,
         digests=tuple(sorted(digests | {item.digest})),
-        positions=(*(known_conflict.positions if known_conflict else (same_id.position,)), item.position),
+        positions=(*before, _model(item.position)),
     )
     others = tuple(c for c in state.conflicts if c.event_id != item.event_id)
     # One of the contents must stand for the event; the smallest digest does, so that arrival order does not choose.
     stands = min(same_id, item, key=lambda one: one.digest)
-    return state.model_copy(
-        update={
-            "conflicts": tuple(sorted((*others, conflict), key=lambda one: one.event_id)),
-            "items": tuple(stands if known is same_id else known for known in state.items),
-            "alternates": (*state.alternates, item if stands is same_id else same_id),
-            "changed_by_conflict": True,
-        }
+    return replace(
+        state,
+        first_seen=first_seen,
+        conflicts=tuple(sorted((*others, conflict), key=lambda one: one.event_id)),
+        items=tuple(stands if known is same_id else known for known in state.items),
+        alternates=(*state.alternates, item if stands is same_id else same_id),
+        changed_by_conflict=True,
     ), "conflict"
+
+
+def _model(place: Place) -> Position:
+    return Position(topic=place.topic, partition=place.partition, offset=place.offset)

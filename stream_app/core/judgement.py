@@ -6,62 +6,103 @@ are those of the join's rules in docs/architecture.md.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
+
+import msgspec
+from msgspec.structs import replace
 
 from stream_app.core import alerts, ordering
 from stream_app.core.calls import CallState
-from stream_app.core.orders import CompletedBy, JoinAlert, SealOrder
-from stream_app.core.standing import Standing, View, stand
+from stream_app.core.ordering import Order
+from stream_app.core.orders import CompletedBy, JoinAlert
+from stream_app.core.standing import Standing, View, hits_of, is_steady, stand
 
 Disposition = Literal["used", "duplicate", "conflict", "repeat"]
 
 
-@dataclass(frozen=True)
-class Outcome:
+class Outcome(msgspec.Struct, frozen=True):
     """What one record came to. `state` None: the call is forgotten."""
 
     state: CallState | None
-    orders: tuple[SealOrder, ...] = ()
+    orders: tuple[Order, ...] = ()
     alerts: tuple[JoinAlert, ...] = ()
     disposition: Disposition | None = None
-    due: int | None = None
-    """When this call must be looked at again, ms of the join's time."""
-    open_since: int | None = None
-    """The call's end (or what stands for it), ms, while its deadline lies ahead and evidence is still awaited."""
+
+    @property
+    def due(self) -> int | None:
+        """When this call must be looked at again, ms of the join's time."""
+        return None if self.state is None else self.state.due
+
+    @property
+    def open_since(self) -> int | None:
+        """The call's end (or what stands for it), ms, while its deadline lies ahead and evidence is still awaited."""
+        return None if self.state is None else self.state.open_since
 
 
-def judge(state: CallState, view: View) -> Outcome:
-    """Decide what the call's standing asks for at the join's time `view.now`."""
+def judge(
+    state: CallState, view: View, *, before: CallState | None = None, disposition: Disposition | None = None
+) -> Outcome:
+    """Decide what the call's standing asks for at the join's time `view.now`.
+
+    `before` is the call without the record that is folded in: what is not weighed of it yet, is now.
+    """
     standing = stand(state, view)
-    if standing.hits and state.reason_since is None:
-        state = state.model_copy(update={"reason_since": view.now or 0})
-    orders: tuple[SealOrder, ...] = ()
-    raised: list[JoinAlert] = []
+    since = state.reason_since
+    if since is None:
+        if state.unweighed and before is not None:
+            since = _weighed(before, state, standing, view)
+        if since is None and standing.hits:
+            since = view.now or 0
+    version, reason = state.version, state.ordered_reason
+    changed_at, by_conflict = state.changed_at, state.changed_by_conflict
+    if since != state.reason_since:
+        state = replace(state, reason_since=since)
+    orders: tuple[Order, ...] = ()
     due = _order_due(state, standing, view)
     if due is not None:
         completed_by, decided_at = due
         order = ordering.order_of(state, standing, completed_by, decided_at, view.unread)
         orders = (order,)
-        state = state.model_copy(
-            update={
-                "version": order.version,
-                "ordered_reason": order.selection.reason,
-                "changed_at": None,
-                "changed_by_conflict": False,
-            }
-        )
-    state, raised = alerts.raise_due(state, standing, view.now)
+        version, reason, changed_at, by_conflict = order.version, standing.hits[0].row.reason, None, False
+    said, raised = alerts.raise_due(state, standing, view.now)
     if _expired(standing, view):
-        return Outcome(None, orders, (*raised, *alerts.resolve_all(state, standing, view.now)))
-    waits = not standing.settled and not state.deadline_passed and not state.orphan_passed
-    return Outcome(
+        state = replace(state, firing=said.firing)
+        raised += alerts.resolve_all(state, standing, view.now)
+        return Outcome(None, orders, tuple(raised), disposition)
+    waits = not standing.settled and not said.deadline_passed and not said.orphan_passed
+    state = replace(
         state,
-        orders,
-        tuple(raised),
-        due=_next_due(state, standing, view),
+        deadline_passed=said.deadline_passed,
+        orphan_passed=said.orphan_passed,
+        soft_passed=said.soft_passed,
+        firing=said.firing,
+        version=version,
+        ordered_reason=reason,
+        changed_at=changed_at,
+        changed_by_conflict=by_conflict,
         open_since=standing.anchor if waits else None,
+        unweighed=(),
+        under=view.active.sha256 if state.policy is None else None,
     )
+    next_look = _next_due(state, standing, view)
+    if next_look != state.due:
+        state = replace(state, due=next_look)
+    return Outcome(state, orders, tuple(raised), disposition)
+
+
+def _weighed(before: CallState, state: CallState, standing: Standing, view: View) -> int | None:
+    """When the first reason appeared among the items that came without being weighed, ms; None: in none of them.
+
+    Where evidence can only add reasons and there is none now, there was none then.
+    """
+    by = view.policies.get(before.policy or before.under or "", view.active)
+    if not standing.hits and by is standing.policy and is_steady(state, by):
+        return None
+    first = len(before.items) - len(before.unweighed) + 1
+    for count, at in enumerate(before.unweighed, start=first):
+        if hits_of(replace(before, items=before.items[:count]), by):
+            return at
+    return None
 
 
 def next_due(state: CallState, view: View) -> int | None:

@@ -2,16 +2,178 @@
 
 from __future__ import annotations
 
-from stream_app.core.calls import CallState, aliases_of_items, packet_order, stated_end
+from functools import lru_cache
+from typing import Any
+
+import msgspec
+
+from stream_app.core.calls import CallState, Piece, aliases_of_items, packet_order, stated_end
+from stream_app.core.evidence import Kind
+from stream_app.core.identity_records import Place
+from stream_app.core.instants import format_instant
 from stream_app.core.orders import (
     CompletedBy,
+    Conflict,
+    Missing,
     PolicyRef,
     ReviewTerms,
     SealOrder,
     Selection,
     Supersedes,
 )
+from stream_app.core.policy import ReasonRow
+from stream_app.core.selection import Hit
 from stream_app.core.standing import Standing
+from stream_app.core.wire import read_json, write_json
+
+
+class Order(msgspec.Struct, frozen=True):
+    """A `SealOrder` as the join makes it: what it says is written once, and no model is made of it on the way."""
+
+    call_id: str
+    version: int
+    supersedes: Supersedes | None
+    completed_by: CompletedBy
+    decided_at: int
+    """Latest clamped `occurredAt` of the evidence, or at a deadline its due time, ms."""
+    ended_at: int
+    hits: tuple[Hit, ...]
+    """The reasons, the highest first."""
+    required: tuple[Kind, ...]
+    policy_version: str
+    policy_sha256: str
+    missing: tuple[Missing, ...]
+    unread_sources: tuple[str, ...]
+    conflicts: tuple[Conflict, ...]
+    items: tuple[Piece, ...]
+    """In packet order."""
+
+    def to_bytes(self) -> bytes:
+        """The record: `SealOrder.to_bytes`, to the byte."""
+        aliases, further = aliases_of_items(self.items)
+        return _ENCODER.encode(
+            _OrderRecord(
+                aliases,
+                self.call_id,
+                self.completed_by,
+                [] if not self.conflicts else _raw([conflict.to_dict() for conflict in self.conflicts]),
+                format_instant(self.decided_at),
+                format_instant(self.ended_at),
+                further,
+                [_item(piece) for piece in self.items],
+                [] if not self.missing else _raw([gap.to_dict() for gap in self.missing]),
+                f"{self.call_id}/{self.version}",
+                _policy(self.policy_version, self.policy_sha256),
+                _review(self.policy_sha256, self.hits[0].row, self.required),
+                1,
+                _raw(_selection(self.hits).to_dict()),
+                None if self.supersedes is None else _raw(self.supersedes.to_dict()),
+                self.unread_sources,
+                self.version,
+            )
+        )
+
+    def model(self) -> SealOrder:
+        """The order as its readers have it."""
+        return SealOrder.from_dict(read_json(self.to_bytes()))
+
+
+class _ItemRecord(msgspec.Struct, rename="camel"):
+    """Fields in the order of their names, as in all our records; so too below."""
+
+    digest: str
+    event: msgspec.Raw
+    event_id: str
+    kind: Kind
+    occurred_at: str
+    position: Place
+    received_at: str
+    skewed: bool
+    traceparent: str | None
+
+
+class _OrderRecord(msgspec.Struct, rename="camel"):
+    aliases: dict[str, str]
+    canonical_call_id: str
+    completed_by: str
+    conflicts: msgspec.Raw | list[Any]
+    decided_at: str
+    ended_at: str
+    further_aliases: dict[str, tuple[str, ...]]
+    items: list[_ItemRecord]
+    missing: msgspec.Raw | list[Any]
+    order_id: str
+    policy: msgspec.Raw
+    review: msgspec.Raw
+    schema_version: int
+    selection: msgspec.Raw
+    supersedes: msgspec.Raw | None
+    unread_sources: tuple[str, ...]
+    version: int
+
+
+_ENCODER = msgspec.json.Encoder()
+
+
+def _raw(value: Any) -> msgspec.Raw:
+    return msgspec.Raw(write_json(value))
+
+
+def _item(piece: Piece) -> _ItemRecord:
+    return _ItemRecord(
+        piece.digest,
+        msgspec.Raw(piece.body),
+        piece.event_id,
+        piece.kind,
+        format_instant(piece.occurred_at),
+        piece.position,
+        format_instant(piece.received_at),
+        piece.skewed,
+        piece.traceparent,
+    )
+
+
+_REVIEWS: dict[tuple[str, str, tuple[Kind, ...]], msgspec.Raw] = {}
+_MOST_REVIEWS = 1024
+
+
+def _review(policy_sha256: str, row: ReasonRow, required: tuple[Kind, ...]) -> msgspec.Raw:
+    """The terms of review; they are the same for every call of a reason that requires the same."""
+    key = (policy_sha256, row.reason, required)
+    written = _REVIEWS.get(key)
+    if written is None:
+        terms = ReviewTerms(
+            owner=row.owner,
+            reviewers=row.reviewers,
+            sla_ms=row.sla,
+            allowed_outcomes=row.allowed_outcomes,
+            retention_class=row.retention_class,
+            export_level=row.export_level,
+            required=required,
+        )
+        if len(_REVIEWS) >= _MOST_REVIEWS:
+            _REVIEWS.clear()
+        written = _REVIEWS[key] = _raw(terms.to_dict())
+    return written
+
+
+@lru_cache(maxsize=64)
+def _policy(version: str, sha256: str) -> msgspec.Raw:
+    return _raw(PolicyRef(version=version, sha256=sha256).to_dict())
+
+
+def _selection(hits: tuple[Hit, ...]) -> Selection:
+    highest, *others = hits
+    # Statistics need the sample's probability also where a stronger reason stands before it.
+    sampled = next((hit for hit in hits if hit.inclusion_probability is not None), None)
+    return Selection(
+        reason=highest.row.reason,
+        other_reasons=tuple(hit.row.reason for hit in others),
+        priority=highest.row.priority,
+        trigger=highest.trigger,
+        inclusion_probability=sampled.inclusion_probability if sampled else None,
+        stratum=dict(sampled.stratum) if sampled and sampled.stratum else None,
+    )
 
 
 def order_of(
@@ -20,43 +182,21 @@ def order_of(
     completed_by: CompletedBy,
     due: int | None,
     unread: tuple[str, ...],
-) -> SealOrder:
+) -> Order:
     """The order for the next version. `due` is the deadline that passed, ms; None when evidence completed the call."""
-    highest, *others = standing.hits
     items = packet_order(state.items)
-    aliases, further = aliases_of_items(items)
-    latest = max(item.occurred_at for item in items)
-    row = highest.row
-    # Statistics need the sample's probability also where a stronger reason stands before it.
-    sampled = next((hit for hit in standing.hits if hit.inclusion_probability is not None), None)
-    return SealOrder(
-        order_id=f"{state.call_id}/{state.version + 1}",
-        canonical_call_id=state.call_id,
+    latest = max([item.occurred_at for item in items])
+    return Order(
+        call_id=state.call_id,
         version=state.version + 1,
         supersedes=_supersedes(state, standing),
         completed_by=completed_by,
         decided_at=latest if due is None else max(latest, due),
         ended_at=_end(standing, due),
-        aliases=aliases,
-        further_aliases=further,
-        selection=Selection(
-            reason=row.reason,
-            other_reasons=tuple(hit.row.reason for hit in others),
-            priority=row.priority,
-            trigger=highest.trigger,
-            inclusion_probability=sampled.inclusion_probability if sampled else None,
-            stratum=dict(sampled.stratum) if sampled and sampled.stratum else None,
-        ),
-        review=ReviewTerms(
-            owner=row.owner,
-            reviewers=row.reviewers,
-            sla_ms=row.sla,
-            allowed_outcomes=row.allowed_outcomes,
-            retention_class=row.retention_class,
-            export_level=row.export_level,
-            required=standing.required,
-        ),
-        policy=PolicyRef(version=standing.policy.version, sha256=standing.policy.sha256),
+        hits=standing.hits,
+        required=standing.required,
+        policy_version=standing.policy.version,
+        policy_sha256=standing.policy.sha256,
         missing=standing.missing,
         unread_sources=() if completed_by == "all_evidence" else unread,
         conflicts=state.conflicts,

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from stream_app.core.calls import Evidence
 from stream_app.core.evidence import Kind
-from stream_app.core.orders import Item, Missing
+from stream_app.core.orders import Missing
 
 EXPECTED_FROM: dict[Kind, str] = {
     "call": "call-ended",
@@ -20,12 +23,12 @@ EXPECTED_FROM: dict[Kind, str] = {
 """The topic that a kind of evidence comes from."""
 
 
-def tool_count(items: tuple[Item, ...]) -> int:
+def tool_count(items: Sequence[Evidence]) -> int:
     """Distinct tool keys seen."""
     return len({(item.event["toolCallId"], item.event["occurrence"]) for item in items if item.kind == "tools"})
 
 
-def is_present(kind: Kind, items: tuple[Item, ...], call: Item | None) -> bool:
+def is_present(kind: Kind, items: Sequence[Evidence], call: Evidence | None) -> bool:
     """Whether the required kind is there. Tools are, when as many came as the call announced, or at least one."""
     if kind == "tools":
         expected = call.event.get("expectedToolCalls") if call else None
@@ -39,13 +42,13 @@ def is_present(kind: Kind, items: tuple[Item, ...], call: Item | None) -> bool:
     return any(item.kind == kind for item in items)
 
 
-def declared_never(kind: Kind, items: tuple[Item, ...]) -> Item | None:
+def declared_never(kind: Kind, items: Sequence[Evidence]) -> Evidence | None:
     """The statement that this artifact will never come, if there is one; the smallest event ID speaks."""
     statements = [item for item in items if item.kind == kind and item.event.get("availability") == "never"]
     return min(statements, key=lambda item: item.event_id, default=None)
 
 
-def tools_settled(items: tuple[Item, ...], call: Item, since_end_ms: int | None, tool_settle: int) -> bool:
+def tools_settled(items: Sequence[Evidence], call: Evidence, since_end_ms: int | None, tool_settle: int) -> bool:
     """No more tool calls are to be waited for: all announced came, the source said so, or enough time has passed."""
     expected = call.event.get("expectedToolCalls")
     if expected is not None and tool_count(items) >= expected:
@@ -55,7 +58,7 @@ def tools_settled(items: tuple[Item, ...], call: Item, since_end_ms: int | None,
     return since_end_ms is not None and since_end_ms >= tool_settle
 
 
-def missing_of(required: tuple[Kind, ...], items: tuple[Item, ...], call: Item | None) -> tuple[Missing, ...]:
+def missing_of(required: tuple[Kind, ...], items: Sequence[Evidence], call: Evidence | None) -> tuple[Missing, ...]:
     """Each required kind that is not there, with its reason."""
     gaps = []
     for kind in required:

@@ -6,19 +6,21 @@ in `judgement`. Rule numbers in comments are those of the join's rules in docs/a
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
 
-from stream_app.core.calls import CallState, end_of
+import msgspec
+
+from stream_app.core.calls import CallState, Evidence, Piece, end_of
 from stream_app.core.evidence import Kind
-from stream_app.core.orders import Item, Missing
+from stream_app.core.orders import Missing
 from stream_app.core.policy import Policy
 from stream_app.core.requirements import missing_of, tools_settled
-from stream_app.core.selection import Facts, Hit, facts_of, reasons_of, required_kinds
+from stream_app.core.selection import Facts, Hit, facts_of, plan_of, reasons_of, required_kinds
+
+__all__ = ["Standing", "View", "hits_of", "is_steady", "plan_of", "stand"]
 
 
-@dataclass(frozen=True)
-class View:
+class View(msgspec.Struct, frozen=True):
     """What a call's judgement may look at besides the call: the join's time, and the policies in force."""
 
     now: int | None
@@ -35,12 +37,11 @@ class View:
         return self.policies.get(state.policy, self.active) if state.policy else self.active
 
 
-@dataclass(frozen=True)
-class Standing:
+class Standing(msgspec.Struct, frozen=True):
     """A call looked at once: everything the decisions below need, computed from its evidence."""
 
     policy: Policy
-    call: Item | None
+    call: Evidence | None
     facts: Facts
     hits: tuple[Hit, ...]
     required: tuple[Kind, ...]
@@ -79,21 +80,40 @@ def stand(state: CallState, view: View) -> Standing:
     return Standing(policy, call, facts, hits, required, missing, anchor, settled)
 
 
+def hits_of(state: CallState, policy: Policy) -> tuple[Hit, ...]:
+    """The reasons of the call's evidence by this policy."""
+    return _hits(state, policy, facts_of(state.call_id, state.items))
+
+
+def is_steady(state: CallState, policy: Policy) -> bool:
+    """Whether a call that has no reason now had none with less of this evidence: reasons only ever come."""
+    if state.alternates or not plan_of(policy).only_grows:
+        return False
+    calls = 0
+    for item in state.items:
+        calls += item.kind == "call"
+    return calls <= 1
+
+
 def _hits(state: CallState, policy: Policy, facts: Facts) -> tuple[Hit, ...]:
     """Reasons of the evidence as it stands, of every reading of it, and the one ordered for before.
 
     A call that was selected stays selected: its reviewers must hear of what came later, also of what cleared it.
     """
-    found = {hit.row.reason: hit for hit in reasons_of(policy, facts)}
-    for items in _readings(state):
-        for hit in reasons_of(policy, facts_of(state.call_id, items)):
+    hits = reasons_of(policy, facts)
+    readings = [reasons_of(policy, facts_of(state.call_id, items)) for items in _readings(state)]
+    if not readings and state.ordered_reason is None:
+        return hits
+    found = {hit.row.reason: hit for hit in hits}
+    for reading in readings:
+        for hit in reading:
             found.setdefault(hit.row.reason, hit)
     if state.ordered_reason is not None:
         found.setdefault(state.ordered_reason, Hit(policy.row(state.ordered_reason)))
     return tuple(found[row.reason] for row in policy.reasons if row.reason in found)
 
 
-def _readings(state: CallState) -> Iterator[tuple[Item, ...]]:
+def _readings(state: CallState) -> Iterator[Sequence[Piece]]:
     """The evidence with each other content of a conflicting event, and by each of several call-ended events alone.
 
     Had a corrected call-ended come first, its reason would have ordered a packet: so it counts in every order (rule 3).

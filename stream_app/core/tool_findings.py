@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from stream_app.core.orders import Item
+from stream_app.core.calls import Evidence
 
 Finding = Literal["failed", "timed_out", "invalid_result", "duplicated_write", "reports_disagree"]
 
@@ -40,7 +40,7 @@ class MergedTool:
     side_effect_kind: str | None
     side_effect_proof: str | None
     findings: tuple[Finding, ...]
-    items: tuple[Item, ...]
+    items: tuple[Evidence, ...]
     """The reports, earliest first."""
 
     @property
@@ -54,9 +54,9 @@ def tool_key(event: dict[str, Any]) -> ToolKey:
     return (event["toolCallId"], event.get("occurrence", 1))
 
 
-def merged_tools(items: Iterable[Item]) -> tuple[MergedTool, ...]:
+def merged_tools(items: Iterable[Evidence]) -> tuple[MergedTool, ...]:
     """The call's tool calls in the order they were made (by sequence, then time, then key); other kinds are skipped."""
-    reports: dict[ToolKey, list[Item]] = {}
+    reports: dict[ToolKey, list[Evidence]] = {}
     for item in items:
         if item.kind == "tools":
             reports.setdefault(tool_key(item.event), []).append(item)
@@ -68,30 +68,46 @@ def merged_tools(items: Iterable[Item]) -> tuple[MergedTool, ...]:
     )
 
 
-def _age(item: Item) -> tuple[int, str, str]:
+def count_and_findings(items: Sequence[Evidence]) -> tuple[int, frozenset[Finding]]:
+    """How many tool calls these reports tell of, and all that is found about them; the items are of the kind tools.
+
+    The same as by `merged_tools`. A call's tool calls are mostly reported once each, and nothing then needs merging.
+    """
+    keys = {tool_key(item.event) for item in items}
+    if len(keys) == len(items):
+        found = {item.event["status"] for item in items}
+        writes = [item for item in items if item.event.get("sideEffect")]
+        if len(writes) < 2:
+            found.discard("succeeded")
+            return len(keys), frozenset(found)
+    merged = merged_tools(items)
+    return len(merged), frozenset(finding for tool in merged for finding in tool.findings)
+
+
+def _age(item: Evidence) -> tuple[int, str, str]:
     return (item.occurred_at, item.event_id, item.digest)
 
 
-def _made_at(group: Sequence[Item]) -> tuple[bool, int, int, ToolKey]:
+def _made_at(group: Sequence[Evidence]) -> tuple[bool, int, int, ToolKey]:
     sequence = _latest(group, "sequence")
     return (sequence is None, sequence or 0, group[0].occurred_at, tool_key(group[0].event))
 
 
-def _latest(group: Sequence[Item], field: str) -> Any:
+def _latest(group: Sequence[Evidence], field: str) -> Any:
     """What the latest report that mentions `field` says; None where none does."""
     return next((item.event[field] for item in reversed(group) if item.event.get(field) is not None), None)
 
 
-def _stated(group: Sequence[Item], field: str) -> set[Any]:
+def _stated(group: Sequence[Evidence], field: str) -> set[Any]:
     return {item.event[field] for item in group if item.event.get(field) is not None}
 
 
-def _side_effects(group: Sequence[Item], field: str) -> list[Any]:
+def _side_effects(group: Sequence[Evidence], field: str) -> list[Any]:
     effects = [item.event.get("sideEffect") or {} for item in group]
     return [effect[field] for effect in effects if effect.get(field) is not None]
 
 
-def _write_marks(group: Sequence[Item]) -> set[tuple[str, ...]]:
+def _write_marks(group: Sequence[Evidence]) -> set[tuple[str, ...]]:
     """What identifies the write that this tool call made; empty where it made none, or where nobody can tell."""
     if "write" not in _side_effects(group, "kind") or "succeeded" not in _stated(group, "status"):
         return set()
@@ -103,11 +119,11 @@ def _write_marks(group: Sequence[Item]) -> set[tuple[str, ...]]:
     }
 
 
-def _same_write(group: Sequence[Item], earlier: Sequence[Item]) -> bool:
+def _same_write(group: Sequence[Evidence], earlier: Sequence[Evidence]) -> bool:
     return not _write_marks(group).isdisjoint(_write_marks(earlier))
 
 
-def _merge(group: Sequence[Item], *, duplicated: bool) -> MergedTool:
+def _merge(group: Sequence[Evidence], *, duplicated: bool) -> MergedTool:
     statuses = _stated(group, "status")
     found: set[str] = statuses - {"succeeded"}
     if duplicated:

@@ -27,7 +27,7 @@ from stream_app.core.alias_rows import (
     read_row,
     write_row,
 )
-from stream_app.core.clock import PartitionClock, advance
+from stream_app.core.clock import PartitionClock
 from stream_app.core.evidence import ClockRecord, Position
 from stream_app.core.identity import Alias, Claim, Resolution
 from stream_app.core.identity_records import (
@@ -127,24 +127,26 @@ class IdentityPartition:
         """Fold records of the `identity` topic, in their order; one Effects each."""
         records = [_read(incoming) for incoming in batch]
         self._hold(record.alias for record in records if isinstance(record, ParkRecord | LinkRecord))
-        done = [_Done() for _ in batch]
+        done: list[_Done | Effects] = []
         for index, record in enumerate(records):
-            match record:
-                case ParkRecord():
-                    self._park(index, record, batch[index], done[index])
-                case LinkRecord():
-                    self._link(index, record, batch[index], done[index])
-                case HopDoneRecord():
-                    done[index].receipts = (record.hop_id,)
-                case ClockOnward():
-                    self._pass_on(index, record, done[index])
-                case None:
-                    done[index].sends.append(_no_record(batch[index]))
+            incoming = batch[index]
+            if isinstance(record, ParkRecord):
+                passed = self._passed(record)
+                done.append(self._park(index, record, incoming) if passed is None else passed)
+            elif isinstance(record, LinkRecord):
+                done.append(self._link(index, record, incoming))
+            elif isinstance(record, HopDoneRecord):
+                done.append(Effects(receipts=(record.hop_id,)))
+            elif isinstance(record, ClockOnward):
+                done.append(self._pass_on(index, record))
+            else:
+                done.append(Effects(sends=(_no_record(incoming),)))
         for held in self._held.values():
-            if held.changed_by >= 0:
-                self._write(held, done[held.changed_by])
+            one = done[held.changed_by] if held.changed_by >= 0 else None
+            if isinstance(one, _Done):
+                self._write(held, one)
         self._held = {}
-        return [one.effects() for one in done]
+        return [one.effects() if isinstance(one, _Done) else one for one in done]
 
     def refold(self, batch: Sequence[Incoming]) -> list[Effects]:
         """Records that were folded before a crash: only what others still wait for, nothing that is durable already."""
@@ -172,19 +174,31 @@ class IdentityPartition:
         for (alias, key), row in zip(keys.items(), rows, strict=True):
             self._held[alias] = _Held(key, row)
 
-    def _park(self, index: int, record: ParkRecord, incoming: Incoming, done: _Done) -> None:
+    def _passed(self, record: ParkRecord) -> Effects | None:
+        """The usual case, made short: an event at an alias that is linked, and not about to be forgotten."""
+        held = self._held[record.alias]
+        canonical = held.state.canonical_call_id
+        if canonical is None or record.canonical_call_id not in (None, canonical) or self._prolonged(held):
+            return None
+        return Effects(sends=(Outgoing(EVIDENCE.name, canonical.encode(), record.event.resolved(canonical)),))
+
+    def _park(self, index: int, record: ParkRecord, incoming: Incoming) -> _Done:
+        done = _Done()
         held = self._held[record.alias]
         try:
             resolution = identity.fold_park(held.state, record, self._clock.now)
         except RecordError:
             done.sends.append(_no_record(incoming))
-            return
-        self._apply(index, held, resolution, incoming, done)
+        else:
+            self._apply(index, held, resolution, incoming, done)
+        return done
 
-    def _link(self, index: int, record: LinkRecord, incoming: Incoming, done: _Done) -> None:
+    def _link(self, index: int, record: LinkRecord, incoming: Incoming) -> _Done:
+        done = _Done()
         held = self._held[record.alias]
         self._apply(index, held, identity.fold_link(held.state, record), incoming, done)
         self._answer(record, done)
+        return done
 
     def _apply(self, index: int, held: _Held, resolution: Resolution, incoming: Incoming, done: _Done) -> None:
         before, state = held.state, resolution.state
@@ -203,10 +217,10 @@ class IdentityPartition:
             held.state = state
             held.due = self._due_anew(state)
             held.changed_by = index
-        elif held.due is not None and held.due[0] == EXPIRE:
-            now = self._clock.now
-            if now is not None and held.due[1] - now < self._horizon:
-                held.due = (EXPIRE, now + self._life)
+        else:
+            due = self._prolonged(held)
+            if due is not None:
+                held.due = due
                 held.changed_by = index
 
     def _refuse(self, before: Alias, resolution: Resolution, claim: Claim, incoming: Incoming, done: _Done) -> None:
@@ -270,13 +284,21 @@ class IdentityPartition:
         waits = held.due is not None and held.due[0] == ORPHAN
         self._waiting += waits - waited
 
-    def _pass_on(self, index: int, record: ClockOnward, done: _Done) -> None:
+    def _prolonged(self, held: _Held) -> Due | None:
+        """Until when the alias is remembered now that it is used; None where that need not be written yet."""
+        now = self._clock.now
+        if held.due is None or held.due[0] != EXPIRE or now is None or held.due[1] - now >= self._horizon:
+            return None
+        return EXPIRE, now + self._life
+
+    def _pass_on(self, index: int, record: ClockOnward) -> _Done:
         """The clock goes on to every evidence partition, but only in its turn; what is due is done."""
+        done = _Done()
         self._advance(record)
         done.in_turn = self._onward(record)
         now = self._clock.now
         if now is None or now < self._looked:
-            return
+            return done
         for held in self._due_now(ORPHAN, now, done):
             self._orphaned(index, held, now, done)
         for held in self._due_now(EXPIRE, now, done):
@@ -285,6 +307,7 @@ class IdentityPartition:
                 held.state = Alias(held.state.alias)
             held.changed_by = index
         self._looked = now + 1
+        return done
 
     def _orphaned(self, index: int, held: _Held, now: int, done: _Done) -> None:
         """Events have waited as long as an orphan does, or since before there was a time to count from."""
@@ -324,7 +347,7 @@ class IdentityPartition:
 
     def _advance(self, record: ClockOnward) -> None:
         own = ClockRecord(worker=record.worker, read_up_to=record.read_up_to, sources=record.sources, via=0, vias=1)
-        self._clock = advance(self._clock, own, self._max_hold)
+        self._clock.hear(own, self._max_hold)
 
     def _onward(self, record: ClockOnward) -> tuple[Outgoing, ...]:
         """The record with the way it came by, for every evidence partition; the bytes are made once."""

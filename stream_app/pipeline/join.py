@@ -6,28 +6,26 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Literal
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ValidationError
 
 from stream_app.core import due_index, join
-from stream_app.core.call_rows import due_of, open_since_of, read_call, write_call
+from stream_app.core.call_rows import read_call, write_call
 from stream_app.core.calls import CallState
-from stream_app.core.clock import PartitionClock, advance
-from stream_app.core.due_index import CALL_PREFIX
-from stream_app.core.due_index import local_rows
-from stream_app.core.evidence import ClockRecord, EventRecord, EvidenceRecord, PolicyActivated
+from stream_app.core.clock import PartitionClock
+from stream_app.core.due_index import CALL_PREFIX, local_rows
+from stream_app.core.evidence_records import Activation, Clock, Heard, RecordError, read_record
 from stream_app.core.judgement import Outcome
 from stream_app.core.open_calls import OpenCalls
-from stream_app.core.orders import SealOrder
+from stream_app.core.ordering import Order
 from stream_app.core.policy import Policy
 from stream_app.core.standing import View
-from stream_app.core.wire import WireError, read_json, write_json
+from stream_app.core.wire import read_json, write_json
 from stream_app.pipeline import outputs
 from stream_app.pipeline.ports import Effects, Incoming, Outgoing, State
 from stream_app.topics import SEAL_ORDERS
 
 __all__ = ["Ended", "JoinPartition", "Observer", "local_rows"]
 
-_ADAPTER: TypeAdapter[EvidenceRecord] = TypeAdapter(EvidenceRecord)
 _POLICY = b"policy:"
 _CLOCK = b"clock"
 _ACTIVE = b"active"
@@ -36,20 +34,18 @@ _NOTHING = Effects()
 
 Row = tuple[bytes, bytes | None]
 Ended = Literal["used", "duplicate", "conflict"]
-Observer = Callable[[Mapping[tuple[str, Ended], int], Sequence[SealOrder]], None]
+Observer = Callable[[Mapping[tuple[str, Ended], int], Sequence[Order]], None]
 """Told of each batch: how many events of a type ended how; the orders that the passing of time made."""
 
 
 class _Call:
-    """A call while a batch is folded: its state, and what its row says so far."""
+    """A call while a batch is folded: its state, and what its row said before."""
 
-    __slots__ = ("changed_by", "due", "open_since", "state", "stored_due")
+    __slots__ = ("changed_by", "state", "stored_due")
 
     def __init__(self, row: bytes | None) -> None:
         self.state: CallState | None = None if row is None else read_call(row)
-        self.due: int | None = None if row is None else due_of(row)
-        self.open_since: int | None = None if row is None else open_since_of(row)
-        self.stored_due = self.due
+        self.stored_due = None if self.state is None else self.state.due
         self.changed_by = -1
         """Index in the batch of the last record that changed it; -1: none did."""
 
@@ -75,7 +71,7 @@ class JoinPartition:
         """Read clock, counts and policies from the partition's rows; of calls nothing is read."""
         clock = self._rows.get(_CLOCK + self._suffix)
         if clock is not None:
-            self._clock = PartitionClock.from_dict(read_json(clock))
+            self._clock = PartitionClock.from_bytes(clock)
         counts = self._rows.get(_OPEN + self._suffix)
         if counts is not None:
             self._open = OpenCalls.from_bytes(counts)
@@ -124,22 +120,21 @@ class _Batch:
         self._clocked_by = -1
         self._view = stage._view()
         self._counts: Counter[tuple[str, Ended]] = Counter()
-        self._fired: list[SealOrder] = []
+        self._fired: list[Order] = []
 
     def fold(self) -> list[Effects]:
         """The effects, one for each record."""
         records = [_read(incoming) for incoming in self._batch]
-        self._load([r.canonical_call_id.encode() for r in records if isinstance(r, EventRecord)])
+        self._load([record.call_id.encode() for record in records if isinstance(record, Heard)])
         for index, record in enumerate(records):
-            match record:
-                case EventRecord():
-                    self._event(index, record)
-                case ClockRecord():
-                    self._tick(index, record)
-                case PolicyActivated():
-                    self._activate(index, record)
-                case None:
-                    self._refuse(index)
+            if isinstance(record, Heard):
+                self._event(index, record)
+            elif isinstance(record, Clock):
+                self._tick(index, record)
+            elif isinstance(record, Activation):
+                self._activate(index, record)
+            else:
+                self._refuse(index)
         effects = self._effects()
         if self._stage._observe and (self._counts or self._fired):
             self._stage._observe(self._counts, self._fired)
@@ -147,6 +142,8 @@ class _Batch:
 
     def _load(self, call_ids: Sequence[bytes]) -> None:
         wanted = [call_id for call_id in dict.fromkeys(call_ids) if call_id not in self._calls]
+        if not wanted:
+            return
         rows = self._stage._rows.get_many([CALL_PREFIX + call_id for call_id in wanted])
         for call_id, row in zip(wanted, rows, strict=True):
             self._calls[call_id] = _Call(row)
@@ -155,23 +152,22 @@ class _Batch:
         letter = outputs.dead_letter(self._batch[index], "join", "invalid_internal", "not an evidence record")
         self._sends[index].append(letter)
 
-    def _event(self, index: int, record: EventRecord) -> None:
-        call = self._calls[record.canonical_call_id.encode()]
+    def _event(self, index: int, record: Heard) -> None:
+        call = self._calls[record.call_id.encode()]
         outcome = join.fold_event(call.state, record, self._view)
         if outcome.disposition is not None and outcome.disposition != "repeat":
-            self._counts[record.event["type"], outcome.disposition] += 1
+            self._counts[record.type, outcome.disposition] += 1
         self._take(index, call, outcome)
 
-    def _tick(self, index: int, record: ClockRecord) -> None:
+    def _tick(self, index: int, record: Clock) -> None:
         stage = self._stage
-        before = stage._clock
-        stage._clock = advance(before, record, stage._active.timing.max_hold)
-        if stage._clock == before:
+        before = stage._clock.now
+        if not stage._clock.hear(record, stage._active.timing.max_hold):
             return
         self._clocked_by = index
         self._view = stage._view()
         now = stage._clock.now
-        if now is None or now == before.now:
+        if now is None or now == before:
             return
         for call_id in self._due(now):
             call = self._calls[call_id]
@@ -187,16 +183,17 @@ class _Batch:
         ]
         self._load([call_id for _, call_id in indexed])
         for due, call_id in indexed:
-            call = self._calls[call_id]
-            if call.due != due and call.stored_due != due:
+            if self._calls[call_id].stored_due != due:
                 self._stage._stale.append(due_index.entry_key(due, call_id))
         self._stage._scanned = now + 1
-        ripe = [
-            (call.due, call_id) for call_id, call in self._calls.items() if call.due is not None and call.due <= now
-        ]
+        ripe = []
+        for call_id, call in self._calls.items():
+            due_at = None if call.state is None else call.state.due
+            if due_at is not None and due_at <= now:
+                ripe.append((due_at, call_id))
         return [call_id for _, call_id in sorted(ripe)]
 
-    def _activate(self, index: int, record: PolicyActivated) -> None:
+    def _activate(self, index: int, record: Activation) -> None:
         try:
             policy = Policy.from_dict(record.policy)
         except ValidationError:
@@ -211,22 +208,18 @@ class _Batch:
         self._stage_rows[_ACTIVE + stage._suffix] = (index, policy.sha256.encode())
 
     def _take(self, index: int, call: _Call, outcome: Outcome) -> None:
-        key = None
         for order in outcome.orders:
-            key = order.canonical_call_id.encode()
-            self._sends[index].append(Outgoing(SEAL_ORDERS.name, key, order.to_bytes()))
+            self._sends[index].append(Outgoing(SEAL_ORDERS.name, order.call_id.encode(), order.to_bytes()))
         for alert in outcome.alerts:
             assert alert.canonical_call_id is not None
             self._sends[index].append(outputs.alert(alert, "join", alert.canonical_call_id))
-        if outcome.disposition == "repeat":
+        before, after = call.state, outcome.state
+        if after is before or after == before:
             return
-        if outcome.disposition != "duplicate":  # Those judge nothing, so they say nothing new.
-            if self._stage._open.move(call.open_since, outcome.open_since):
-                self._opened_by = index
-            if (outcome.due, outcome.open_since) != (call.due, call.open_since):
-                call.due, call.open_since, call.changed_by = outcome.due, outcome.open_since, index
-        if outcome.state != call.state:
-            call.state, call.changed_by = outcome.state, index
+        call.state, call.changed_by = after, index
+        was, is_ = None if before is None else before.open_since, None if after is None else after.open_since
+        if was != is_ and self._stage._open.move(was, is_):
+            self._opened_by = index
 
     def _effects(self) -> list[Effects]:
         """Every row once, with the last record that changed it."""
@@ -236,9 +229,9 @@ class _Batch:
             index = call.changed_by
             if index < 0:
                 continue
-            row = None if call.state is None else write_call(call.state, call.due, call.open_since)
-            rows.setdefault(index, []).append((CALL_PREFIX + call_id, row))
-            due = None if call.state is None else call.due
+            state = call.state
+            rows.setdefault(index, []).append((CALL_PREFIX + call_id, None if state is None else write_call(state)))
+            due = None if state is None else state.due
             if due != call.stored_due:
                 if call.stored_due is not None:
                     local.setdefault(index, []).append((due_index.entry_key(call.stored_due, call_id), None))
@@ -263,8 +256,8 @@ class _Batch:
         ]
 
 
-def _read(incoming: Incoming) -> EvidenceRecord | None:
+def _read(incoming: Incoming) -> Heard | Clock | Activation | None:
     try:
-        return _ADAPTER.validate_python(read_json(incoming.value or b""))
-    except (WireError, ValidationError):
+        return read_record(incoming.value)
+    except RecordError:
         return None

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from stream_app.core.evidence import Position
+from stream_app.core.identity_records import Place
 from stream_app.core.wire import WireError, read_json
 from stream_app.runtime import changelogs
 from stream_app.runtime.client import read_topic
@@ -64,7 +65,7 @@ async def accounting(settings: Settings) -> Accounting:
     ended: dict[str, set[Ending]] = {}
     late: set[str] = set()
 
-    def mark(position: Position, ending: Ending) -> None:
+    def mark(position: Position | Place, ending: Ending) -> None:
         ended.setdefault(position.key(), set()).add(ending)
 
     async for record in read_topic(settings, DEAD_LETTERS.name):
@@ -84,8 +85,8 @@ async def accounting(settings: Settings) -> Accounting:
         for item in call.items:
             if item.position.key() not in conflicting:
                 mark(item.position, "used")
-        for position in call.duplicates:
-            mark(position, "duplicate")
+        for repeated in call.duplicates:
+            mark(repeated, "duplicate")
         uncounted += call.duplicate_count - len(call.duplicates)
     async for record in read_topic(settings, PACKETS.name):
         for entry in read_json(record.value or b"{}").get("evidence", ()):

@@ -51,7 +51,7 @@ async def read_join(settings: Settings) -> JoinMemory:
             memory.calls[state.call_id] = state
             memory.partition_of[state.call_id] = partition
         elif name.startswith("clock/"):
-            memory.clocks[partition] = PartitionClock.from_dict(read_json(row))
+            memory.clocks[partition] = PartitionClock.from_bytes(row)
         elif name.startswith("policy:"):
             policy = Policy.from_dict(read_json(row))
             memory.policies[policy.sha256] = policy

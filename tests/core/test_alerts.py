@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from msgspec.structs import asdict, replace
+
 from stream_app.core import alerts
 from stream_app.core.calls import CallState
 from stream_app.core.orders import Item, JoinAlert
 from stream_app.core.standing import View, stand
 from stream_app.policy_file import default_policy
-from tests.evidence import START_MS, artifact, call, evaluation, tool
+from tests.evidence import START_MS, artifact, call, evaluation, pieces, tool
 
 POLICY = default_policy()
 MINUTE = 60_000
@@ -17,11 +19,13 @@ MINUTE = 60_000
 
 def raised(state: CallState, minutes: float) -> tuple[CallState, list[JoinAlert]]:
     view = View(START_MS + round(minutes * MINUTE), POLICY, {POLICY.sha256: POLICY})
-    return alerts.raise_due(state, stand(state, view), view.now)
+    said, out = alerts.raise_due(state, stand(state, view), view.now)
+    return replace(state, **asdict(said)), out
 
 
 def waiting() -> CallState:
-    return CallState(call_id="call/odd/stuck/1", items=(call(channels=1), artifact("transcript")), first_seen=START_MS)
+    items = pieces(call(channels=1), artifact("transcript"))
+    return CallState(call_id="call/odd/stuck/1", items=items, first_seen=START_MS)
 
 
 def test_every_kind_has_a_runbook_that_exists() -> None:
@@ -49,13 +53,13 @@ def test_a_jump_over_both_thresholds_says_timed_out_only() -> None:
 
 def test_what_was_declared_never_is_not_waited_for() -> None:
     items = (call(channels=1), artifact("transcript"), artifact("recording", never=True), evaluation())
-    state = CallState(call_id="c", items=items, first_seen=START_MS)
+    state = CallState(call_id="c", items=pieces(*items), first_seen=START_MS)
     assert raised(state, 1)[1] == []
 
 
 def test_cured_alerts_are_resolved_under_their_own_ids() -> None:
     state, _ = raised(waiting(), 1)
-    cured = state.model_copy(update={"items": (*state.items, artifact("recording"), evaluation())})
+    cured = replace(state, items=(*state.items, *pieces(artifact("recording"), evaluation())))
     after, (resolved,) = raised(cured, 2)
     assert (resolved.alert_id, resolved.kind, resolved.state) == ("call/odd/stuck/1/stuck/1", "stuck", "resolved")
     assert after.firing == ()
@@ -63,14 +67,14 @@ def test_cured_alerts_are_resolved_under_their_own_ids() -> None:
 
 
 def test_a_call_id_that_reads_like_an_orphan_alert_cures_nothing() -> None:
-    state, (fired,) = raised(waiting().model_copy(update={"call_id": "room/orphan/7"}), 1)
+    state, (fired,) = raised(replace(waiting(), call_id="room/orphan/7"), 1)
     after, found = raised(state, 1.1)
     assert found == []
     assert after.firing == (fired.alert_id,) == ("room/orphan/7/stuck/1",)
 
 
 def orphan(*items: Item) -> CallState:
-    return CallState(call_id="c", items=items or (artifact("transcript"),), first_seen=START_MS)
+    return CallState(call_id="c", items=pieces(*(items or (artifact("transcript"),))), first_seen=START_MS)
 
 
 def test_an_orphan_is_named_once_and_resolved_when_the_call_comes() -> None:
@@ -79,7 +83,7 @@ def test_an_orphan_is_named_once_and_resolved_when_the_call_comes() -> None:
     state, (alert,) = raised(orphan(), due)
     assert (alert.alert_id, alert.raised_at, alert.deadline_at) == ("c/orphan/1", START_MS + due * MINUTE, None)
     assert raised(state, due + 1) == (state, [])
-    found = state.model_copy(update={"items": (*state.items, call(channels=1))})
+    found = replace(state, items=(*state.items, *pieces(call(channels=1))))
     after, (cured, *others) = raised(found, due + 2)
     assert (cured.alert_id, cured.kind, cured.state) == ("c/orphan/1", "orphan", "resolved")
     assert [(one.kind, one.state) for one in others] == [("timed_out", "firing")]
@@ -105,12 +109,13 @@ def test_each_threshold_speaks_once_and_the_deadline_stays_passed() -> None:
 
 def test_nothing_is_said_while_the_join_has_no_time() -> None:
     state = waiting()
-    assert alerts.raise_due(state, stand(state, View(None, POLICY, {})), None) == (state, [])
+    said, out = alerts.raise_due(state, stand(state, View(None, POLICY, {})), None)
+    assert (replace(state, **asdict(said)), out) == (state, [])
 
 
 def test_a_resolution_is_never_dated_before_the_call() -> None:
     state, _ = raised(waiting(), 1)
-    cured = state.model_copy(update={"items": (*state.items, artifact("recording"), evaluation())})
+    cured = replace(state, items=(*state.items, *pieces(artifact("recording"), evaluation())))
     for now, dated in ((None, START_MS), (START_MS - MINUTE, START_MS), (START_MS + MINUTE, START_MS + MINUTE)):
         (alert,) = alerts.resolve_all(cured, stand(cured, View(now, POLICY, {})), now)
         assert alert.raised_at == dated

@@ -4,23 +4,31 @@ from __future__ import annotations
 
 import itertools
 
-from stream_app.core.calls import CallState, aliases_of_items, end_of, item_of, packet_order, stated_end
+from msgspec.structs import replace
+
+from stream_app.core.call_rows import read_call, write_call
+from stream_app.core.calls import CallState, aliases_of_items, end_of, packet_order, stated_end
 from stream_app.core.evidence import EventRecord, Position
+from stream_app.core.evidence_records import Heard
+from stream_app.core.identity_records import Place
 from stream_app.core.instants import format_instant
 from stream_app.core.orders import Conflict
-from tests.evidence import START_MS, artifact, call, evaluation, item, tool
+from tests.evidence import START_MS, artifact, call, evaluation, item, piece, tool
+from tests.folding import heard
 
 AHEAD, BEHIND = 60_000, 600_000
 
 
-def record(received_at: int, **event: object) -> EventRecord:
+def record(received_at: int, **event: object) -> Heard:
     document = {"eventId": "e", "type": "tool-call", "source": "s", "occurredAt": format_instant(START_MS), **event}
-    return EventRecord(
-        canonical_call_id="call-1",
-        position=Position(topic="tool-call", partition=0, offset=0),
-        received_at=received_at,
-        digest="0" * 64,
-        event=document,
+    return heard(
+        EventRecord(
+            canonical_call_id="call-1",
+            position=Position(topic="tool-call", partition=0, offset=0),
+            received_at=received_at,
+            digest="0" * 64,
+            event=document,
+        )
     )
 
 
@@ -31,7 +39,7 @@ def test_only_a_time_far_ahead_is_clamped() -> None:
         (START_MS - AHEAD - 1, START_MS - AHEAD - 1, True),
         (START_MS + 10**10, START_MS, False),
     ):
-        found = item_of(record(received), AHEAD)
+        found = record(received).clamped(AHEAD)
         assert (found.occurred_at, found.skewed) == (occurred, skewed)
 
 
@@ -70,7 +78,7 @@ def test_tools_of_one_sequence_go_by_their_key_and_reports_of_one_key_by_event_i
 def test_a_call_whose_end_lies_ahead_is_flagged_even_where_its_own_time_is_right() -> None:
     for late, skewed in ((AHEAD, False), (AHEAD + 1, True)):
         ended = record(START_MS, type="call-ended", endedAt=format_instant(START_MS + late))
-        found = item_of(ended, AHEAD)
+        found = ended.clamped(AHEAD)
         assert (found.occurred_at, found.skewed) == (START_MS, skewed)
 
 
@@ -86,13 +94,22 @@ def test_one_value_of_a_scheme_is_shown_and_the_others_are_kept() -> None:
 
 
 def test_a_position_is_known_whichever_way_it_ended() -> None:
-    used, again, other, new = (Position(topic="t", partition=0, offset=offset) for offset in range(4))
+    used, again, other, new = (Place(offset, 0, "t") for offset in range(4))
+    conflicting = tuple(Position(topic="t", partition=0, offset=offset) for offset in (used.offset, other.offset))
     state = CallState(
         call_id="call-1",
-        items=(call().model_copy(update={"position": used}),),
+        items=(replace(piece(call()), topic="t", partition=0, offset=used.offset),),
         duplicates=(again,),
-        conflicts=(Conflict(event_id="call", digests=("0" * 64, "1" * 64), positions=(used, other)),),
+        conflicts=(Conflict(event_id="call", digests=("0" * 64, "1" * 64), positions=conflicting),),
     )
     assert all(state.knows(position) for position in (used, again, other))
-    assert not state.knows(new)
-    assert CallState.from_dict(state.to_dict()) == state
+    assert not any(state.knows(place) for place in (new, Place(0, 1, "t"), Place(0, 0, "u")))
+    assert read_call(write_call(state)) == state
+
+
+def test_a_piece_is_the_item_of_a_seal_order() -> None:
+    one = tool("t", sequence=3, arguments={"a": 1})
+    same = piece(one)
+    for field in ("kind", "event_id", "received_at", "occurred_at", "skewed", "digest", "event", "traceparent"):
+        assert getattr(same, field) == getattr(one, field), field
+    assert same.position.key() == one.position.key()

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import random
 
-from hypothesis import given
+import pytest
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stream_app.core.clock import PartitionClock, advance
+from stream_app.core.clock import ClockError, PartitionClock
 from stream_app.core.evidence import ClockRecord
 
 HOLD = 1000
@@ -22,7 +23,7 @@ def record(via: int | None, marks: dict[str, int], sources: dict[str, int] = SOU
 def told(*records: ClockRecord, hold: int = HOLD) -> PartitionClock:
     clock = PartitionClock()
     for one in records:
-        clock = advance(clock, one, hold)
+        clock.hear(one, hold)
     return clock
 
 
@@ -43,10 +44,10 @@ def test_a_source_that_stays_behind_is_left_out_and_named_until_it_comes_back() 
     clock = told(record(0, dict.fromkeys(ALL, 5000)), record(1, dict.fromkeys(ALL, 5000)))
     ahead = {"call-ended/0": 9000, "call-ended/1": 9000}
     for via in (0, 1):
-        clock = advance(clock, record(via, ahead), HOLD)
+        clock.hear(record(via, ahead), HOLD)
     assert (clock.now, clock.unread) == (9000, ("tool-call/0",))
     for via in (0, 1):
-        clock = advance(clock, record(via, {"tool-call/0": 8900}), HOLD)
+        clock.hear(record(via, {"tool-call/0": 8900}), HOLD)
     assert (clock.now, clock.unread) == (9000, ())  # Never back.
 
 
@@ -54,7 +55,7 @@ def test_a_source_that_was_never_heard_is_given_up_too() -> None:
     clock = told(*(record(via, {"call-ended/0": at, "call-ended/1": at}) for at in (5000, 5900) for via in (0, 1)))
     assert clock.now is None
     for via in (0, 1):
-        clock = advance(clock, record(via, {"call-ended/0": 6100, "call-ended/1": 6100}), HOLD)
+        clock.hear(record(via, {"call-ended/0": 6100, "call-ended/1": 6100}), HOLD)
     assert (clock.now, clock.unread) == (6100, ("tool-call/0",))
 
 
@@ -62,10 +63,10 @@ def test_a_new_topic_holds_the_clock_until_it_is_heard() -> None:
     clock = told(record(0, dict.fromkeys(ALL, 5000)), record(1, dict.fromkeys(ALL, 5000)))
     more = {**SOURCES, "call-reported": 1}
     for via in (0, 1):
-        clock = advance(clock, record(via, dict.fromkeys(ALL, 5500), more), HOLD)
+        clock.hear(record(via, dict.fromkeys(ALL, 5500), more), HOLD)
     assert clock.now == 5000
     for via in (0, 1):
-        clock = advance(clock, record(via, {"call-reported/0": 5400}, more), HOLD)
+        clock.hear(record(via, {"call-reported/0": 5400}, more), HOLD)
     assert clock.now == 5400
 
 
@@ -73,32 +74,32 @@ def test_a_source_is_given_up_only_beyond_the_hold() -> None:
     for ahead, unread in ((6000, ()), (6001, ("tool-call/0",))):
         clock = told(record(0, dict.fromkeys(ALL, 5000)), record(1, dict.fromkeys(ALL, 5000)))
         for via in (0, 1):
-            clock = advance(clock, record(via, {"call-ended/0": ahead, "call-ended/1": ahead}), HOLD)
+            clock.hear(record(via, {"call-ended/0": ahead, "call-ended/1": ahead}), HOLD)
         assert (clock.now, clock.unread) == (5000 if not unread else ahead, unread)
 
 
 def test_a_worker_that_knows_fewer_topics_forgets_none() -> None:
     clock = told(record(0, dict.fromkeys(ALL, 5000)), record(1, dict.fromkeys(ALL, 5000)))
     for via in (0, 1):
-        clock = advance(clock, record(via, {"call-ended/0": 5900, "call-ended/1": 5900}, {"call-ended": 2}), HOLD)
+        clock.hear(record(via, {"call-ended/0": 5900, "call-ended/1": 5900}, {"call-ended": 2}), HOLD)
     assert clock.now == 5000
-    assert clock.sources == SOURCES
 
 
 def test_partitions_that_join_late_hold_the_clock_too() -> None:
     clock = told(record(0, dict.fromkeys(ALL, 5000)), record(1, dict.fromkeys(ALL, 5000)))
     more = {**SOURCES, "tool-call": 2}
     for via in (0, 1):
-        clock = advance(clock, record(via, dict.fromkeys(ALL, 5500), more), HOLD)
+        clock.hear(record(via, dict.fromkeys(ALL, 5500), more), HOLD)
     assert clock.now == 5000
     for via in (0, 1):
-        clock = advance(clock, record(via, {"tool-call/1": 5300}, more), HOLD)
+        clock.hear(record(via, {"tool-call/1": 5300}, more), HOLD)
     assert clock.now == 5300
 
 
 def test_a_record_that_came_no_way_says_nothing() -> None:
-    assert told(record(None, dict.fromkeys(ALL, 5000))) == PartitionClock()
-    assert told(record(0, {})) == PartitionClock()
+    nothing = PartitionClock().to_bytes()
+    assert told(record(None, dict.fromkeys(ALL, 5000))).to_bytes() == nothing
+    assert told(record(0, {})).to_bytes() == nothing
 
 
 @given(st.lists(st.tuples(st.integers(0, 1), st.sampled_from(ALL), st.integers(0, 900)), max_size=25), st.integers())
@@ -107,8 +108,73 @@ def test_order_and_repeats_of_records_do_not_matter_in_the_end(marks: list[tuple
     shuffled = records + records[: len(records) // 2]
     random.Random(seed).shuffle(shuffled)
     first, second = told(*records), told(*shuffled)
-    assert first.marks == second.marks
+    assert first._marks == second._marks
     seen = [
         clock.now for clock in (told(*records[:count]) for count in range(len(records) + 1)) if clock.now is not None
     ]
     assert seen == sorted(seen)
+
+
+class Reference:
+    """The clock as simple as it can be: everything worked out anew from all marks, at each record."""
+
+    def __init__(self) -> None:
+        self.marks: dict[str, int] = {}
+        self.sources: dict[str, int] = {}
+        self.vias = 0
+        self.began: int | None = None
+        self.now: int | None = None
+        self.unread: tuple[str, ...] = ()
+
+    def hear(self, one: ClockRecord, max_hold: int) -> None:
+        if one.via is None or not one.read_up_to:
+            return
+        for source, ms in one.read_up_to.items():
+            key = f"{one.via}|{source}"
+            self.marks[key] = max(ms, self.marks.get(key, ms))
+        self.began = self.began if self.began is not None else max(one.read_up_to.values())
+        self.sources |= one.sources
+        self.vias = max(self.vias, one.vias)
+        ways = range(self.vias)
+        expected = [f"{topic}/{number}" for topic, count in self.sources.items() for number in range(count)]
+        slowest = {source: min(self.marks.get(f"{via}|{source}", self.began) for via in ways) for source in expected}
+        least = max(self.marks.values()) - max_hold
+        self.unread = tuple(sorted(source for source, ms in slowest.items() if ms < least))
+        counted = [source for source in expected if source not in self.unread]
+        if counted and all(f"{via}|{source}" in self.marks for source in counted for via in ways):
+            time = min(slowest[source] for source in counted)
+            self.now = time if self.now is None else max(self.now, time)
+
+
+RECORDS = st.builds(
+    lambda via, marks, sources, vias: ClockRecord(via=via, worker="w", read_up_to=marks, sources=sources, vias=vias),
+    st.none() | st.integers(0, 3),
+    st.dictionaries(st.sampled_from((*ALL, "call-reported/0", "elsewhere/7")), st.integers(0, 3000), max_size=4),
+    st.sampled_from((SOURCES, {"call-ended": 2}, {"tool-call": 2}, {**SOURCES, "call-reported": 1}, {})),
+    st.integers(1, 3),
+)
+
+
+@settings(max_examples=300)
+@given(st.lists(RECORDS, max_size=25), st.lists(st.sampled_from((500, HOLD)), min_size=1, max_size=3), st.booleans())
+def test_it_tells_the_time_that_all_marks_together_tell(
+    records: list[ClockRecord], holds: list[int], restarts: bool
+) -> None:
+    clock, simple = PartitionClock(), Reference()
+    for number, one in enumerate(records):
+        before = clock.to_bytes()
+        changed = clock.hear(one, holds[number % len(holds)])
+        simple.hear(one, holds[number % len(holds)])
+        assert (clock.now, clock.unread) == (simple.now, simple.unread)
+        assert changed or clock.to_bytes() == before
+        if restarts:
+            clock = PartitionClock.from_bytes(clock.to_bytes())
+
+
+def test_a_row_of_another_version_is_refused() -> None:
+    row = told(record(0, dict.fromkeys(ALL, 5000))).to_bytes()
+    assert PartitionClock.from_bytes(row).to_bytes() == row
+    with pytest.raises(ClockError, match="version 7b, this release reads 01"):
+        PartitionClock.from_bytes(b'{"marks":{}}')
+    with pytest.raises(ClockError, match="cannot be read"):
+        PartitionClock.from_bytes(row[:-2])

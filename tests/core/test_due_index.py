@@ -29,11 +29,9 @@ def test_a_range_holds_what_is_due_in_it_whatever_the_call_is_named(
 
 
 def test_what_follows_from_a_row() -> None:
-    state = CallState(call_id="a/b")
-    assert due_index.local_rows(b"call:a/b", write_call(state, 258, None)) == (
-        (b"due/\0\0\0\0\0\0\x01\x02a/b", b"\x01"),
-    )
-    assert due_index.local_rows(b"call:a/b", write_call(state, None, None)) == ()
+    waiting, resting = (write_call(CallState(call_id="a/b", due=due)) for due in (258, None))
+    assert due_index.local_rows(b"call:a/b", waiting) == ((b"due/\0\0\0\0\0\0\x01\x02a/b", b"\x01"),)
+    assert due_index.local_rows(b"call:a/b", resting) == ()
     for key in (b"policy:x/0", b"active/0", b"clock/0", b"open/0", b"folded/0"):
         assert due_index.local_rows(key, b"anything") == ()
     with pytest.raises(RowError, match="version 123"):

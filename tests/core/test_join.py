@@ -14,7 +14,7 @@ from stream_app.core import join
 from stream_app.core.evidence import EventRecord, Position, event_digest, reduce_event
 from stream_app.core.standing import View
 from tests import stories
-from tests.folding import MODELS, POLICY, Call, content
+from tests.folding import MODELS, POLICY, Call, content, heard
 from tests.stories import MINUTE, SECOND, START_MS
 
 
@@ -215,7 +215,7 @@ def test_a_redelivered_record_is_a_repeat_and_changes_nothing() -> None:
         digest=event_digest(event),
         event=reduce_event(event),
     )
-    again = join.fold_event(before, record, call.view())  # Intake repeated it: same source position.
+    again = join.fold_event(before, heard(record), call.view())  # Intake repeated it: same source position.
     assert (again.disposition, again.state, again.orders) == ("repeat", before, ())
 
 

@@ -11,16 +11,19 @@ from stream_app.core.ordering import order_of
 from stream_app.core.orders import SealOrder, SelectionReason
 from stream_app.core.standing import View, stand
 from stream_app.policy_file import default_policy
-from tests.evidence import START_MS, call, evaluation, report, request, tool
+from tests.evidence import START_MS, call, evaluation, pieces, report, request, tool
 
 POLICY = default_policy()
 
 
 def order(unread: tuple[str, ...] = (), due: int | None = None, **state: Any) -> SealOrder:
     items = state.pop("items", (call(), evaluation(label="task_failed"), tool("t", status="failed", at=5000)))
-    full = CallState(call_id="call-1", items=items, first_seen=START_MS, **state)
+    full = CallState(call_id="call-1", items=pieces(*items), first_seen=START_MS, **state)
     standing = stand(full, View(START_MS, POLICY, {POLICY.sha256: POLICY}, unread))
-    return order_of(full, standing, "deadline" if due else "all_evidence", due, unread)
+    made = order_of(full, standing, "deadline" if due else "all_evidence", due, unread)
+    model = made.model()
+    assert model.to_bytes() == made.to_bytes(), "the order is written as its model would write it"
+    return model
 
 
 def test_the_highest_reason_comes_first_and_brings_its_terms() -> None:
@@ -70,8 +73,8 @@ def test_a_sample_keeps_its_probability_behind_a_stronger_reason() -> None:
     sampled = next(
         made
         for made in (
-            order_of(state, stand(state, View(START_MS, POLICY, {})), "all_evidence", None, ())
-            for state in (CallState(call_id=f"call-{number}", items=judged) for number in range(400))
+            order_of(state, stand(state, View(START_MS, POLICY, {})), "all_evidence", None, ()).model()
+            for state in (CallState(call_id=f"call-{number}", items=pieces(*judged)) for number in range(400))
         )
         if "scheduled_sample" in made.selection.other_reasons
     )

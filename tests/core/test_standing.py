@@ -5,7 +5,7 @@ from __future__ import annotations
 from stream_app.core.calls import CallState
 from stream_app.core.standing import View, stand
 from stream_app.policy_file import default_policy
-from tests.evidence import START_MS, artifact, call, evaluation, report
+from tests.evidence import START_MS, artifact, call, evaluation, pieces, report
 
 POLICY, SCALED = default_policy(), default_policy().scaled(50)
 
@@ -27,18 +27,18 @@ def test_what_is_declared_never_is_missing_but_not_waited_for() -> None:
         evaluation(),
         artifact("recording", never=True),
     )
-    standing = stand(CallState(call_id="c", items=items), view())
+    standing = stand(CallState(call_id="c", items=pieces(*items)), view())
     assert [gap.kind for gap in standing.missing] == ["recording"]
     assert standing.waiting == ()
     assert standing.settled
 
 
 def test_without_call_ended_there_is_an_anchor_but_no_deadline_and_nothing_is_settled() -> None:
-    standing = stand(CallState(call_id="c", items=(report(),), first_seen=START_MS), view())
+    standing = stand(CallState(call_id="c", items=pieces(report()), first_seen=START_MS), view())
     assert (standing.anchor, standing.deadline, standing.settled) == (START_MS, None, False)
     assert [hit.row.reason for hit in standing.hits] == ["customer_reported"]
 
 
 def test_the_reason_of_an_ordered_version_goes_on_counting() -> None:
-    state = CallState(call_id="c", items=(call(), evaluation()), version=1, ordered_reason="low_confidence_turn")
+    state = CallState(call_id="c", items=pieces(call(), evaluation()), version=1, ordered_reason="low_confidence_turn")
     assert "low_confidence_turn" in [hit.row.reason for hit in stand(state, view()).hits]

@@ -11,12 +11,12 @@ from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import asdict
 
+from stream_app.core.alias_rows import read_row
 from stream_app.core.call_rows import read_call
 from stream_app.core.evidence import PolicyActivated
-from stream_app.core.identity import AliasState
-from stream_app.core.orders import SealOrder
-from stream_app.core.wire import read_json
+from stream_app.core.ordering import Order
 from stream_app.pipeline.join import Ended, JoinPartition, Observer
 from stream_app.pipeline.ports import Effects, Outgoing
 from stream_app.policy_file import default_policy
@@ -245,7 +245,7 @@ def test_the_observer_hears_how_events_ended_and_what_time_ordered() -> None:
     seen: Counter[tuple[str, str]] = Counter()
     fired: list[str] = []
 
-    def observe(ended: Mapping[tuple[str, Ended], int], orders: Sequence[SealOrder]) -> None:
+    def observe(ended: Mapping[tuple[str, Ended], int], orders: Sequence[Order]) -> None:
         seen.update(ended)
         fired.extend(order.completed_by for order in orders)
 
@@ -333,17 +333,17 @@ def endings(simulator: Simulator) -> dict[str, list[str]]:
         mark(letter["position"], "dead_letter")
     for (topic, _), lane in simulator.lanes.items():
         for key, row in lane.rows.items():
-            if topic == "identity":
-                for event in AliasState.from_dict(read_json(row)).parked:
-                    mark(event.position.to_dict(), "parked")
+            if topic == "identity" and key not in lane.rows.local:
+                for event in read_row(row).parked:
+                    mark(asdict(event.position), "parked")
             elif key.startswith(b"call:"):
                 state = read_call(row)
                 conflicts = [position for conflict in state.conflicts for position in conflict.positions]
                 for item in state.items:
-                    if item.position not in conflicts:
-                        mark(item.position.to_dict(), "used")
-                for position in state.duplicates:
-                    mark(position.to_dict(), "duplicate")
+                    if item.position.key() not in {position.key() for position in conflicts}:
+                        mark(asdict(item.position), "used")
+                for repeated in state.duplicates:
+                    mark(asdict(repeated), "duplicate")
                 for position in conflicts:
                     mark(position.to_dict(), "conflict")
     return found

@@ -6,14 +6,16 @@ flag that was raised once is a reason to look, and taking it back later must not
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from functools import cached_property
 from typing import Any
 
+import msgspec
+
+from stream_app.core.calls import Evidence
 from stream_app.core.conditions import Value
 from stream_app.core.evidence import Kind
-from stream_app.core.orders import Item
-from stream_app.core.tool_findings import MergedTool, merged_tools
+from stream_app.core.tool_findings import MergedTool, count_and_findings, merged_tools
 
 _CALL_FIELDS = (
     "queue", "language", "agentId", "agentVersion", "cohort", "region", "disconnectReason", "workflowAgent",
@@ -23,16 +25,20 @@ _MEASURES = ("minAsrConfidence", "minIntentConfidence", "maxSilenceMs", "p95Resp
 _QUALITY = ("mos", "packetLossPct", "jitterMs")
 
 
-@dataclass(frozen=True, slots=True)
-class Facts:
+class Facts(msgspec.Struct, frozen=True, dict=True):
     """What is known of one call. `values` holds known facts only, by their names in the policy."""
 
     call_id: str
     values: Mapping[str, Value]
-    tools: tuple[MergedTool, ...]
-    primaries: Mapping[Kind, Item]
+    items: Sequence[Evidence]
+    primaries: Mapping[Kind, Evidence]
 
-    def primary(self, kind: Kind) -> Item | None:
+    @cached_property
+    def tools(self) -> tuple[MergedTool, ...]:
+        """The call's tool calls, merged from all their reports."""
+        return merged_tools(self.items)
+
+    def primary(self, kind: Kind) -> Evidence | None:
         """The piece of evidence that speaks for its kind: the latest; of artifacts, one that is there before one
         that never comes. None where there is none: a reference inside call-ended is not a piece of its own."""
         return self.primaries.get(kind)
@@ -47,60 +53,70 @@ class Facts:
         return call.event.get(kind) if call is not None and kind in ("transcript", "recording") else None
 
 
-def facts_of(call_id: str, items: Sequence[Item]) -> Facts:
+def facts_of(call_id: str, items: Sequence[Evidence]) -> Facts:
     """The facts in this evidence, whatever its order and however often a piece is in it."""
-    primaries: dict[Kind, Item] = {}
+    primaries: dict[Kind, Evidence] = {}
+    evaluations: list[dict[str, Any]] = []
+    tools: list[Evidence] = []
+    reported: list[str] = []
+    triggers: list[str] = []
     for item in items:
-        current = primaries.get(item.kind)
-        if current is None or _rank(item) > _rank(current):
-            primaries[item.kind] = item
-    tools = merged_tools(items)
-    stated: dict[str, Value | None] = {
-        **_call_facts(primaries),
-        **_evaluation_facts(item.event for item in items if item.kind == "evaluation"),
-        "toolCalls": len(tools),
-        "toolFindings": frozenset(finding for tool in tools for finding in tool.findings),
-        "reported": True if "report" in primaries else None,
-        "reportedBy": frozenset(item.event.get("reportedBy", "customer") for item in items if item.kind == "report"),
-        "triggers": frozenset(item.event["trigger"] for item in items if item.kind == "selection"),
-    }
-    return Facts(
-        call_id=call_id,
-        values={name: value for name, value in stated.items() if value is not None},
-        tools=tools,
-        primaries=primaries,
-    )
+        kind = item.kind
+        current = primaries.setdefault(kind, item)
+        if current is not item and _rank(item) > _rank(current):
+            primaries[kind] = item
+        if kind == "tools":
+            tools.append(item)
+        elif kind == "evaluation":
+            evaluations.append(item.event)
+        elif kind == "report":
+            reported.append(item.event.get("reportedBy", "customer"))
+        elif kind == "selection":
+            triggers.append(item.event["trigger"])
+    values: dict[str, Value] = {}
+    _add_call_facts(values, primaries)
+    _add_evaluation_facts(values, evaluations)
+    values["toolCalls"], values["toolFindings"] = count_and_findings(tools)
+    if reported:
+        values["reported"] = True
+    values["reportedBy"] = frozenset(reported)
+    values["triggers"] = frozenset(triggers)
+    return Facts(call_id, values, items, primaries)
 
 
-def _rank(item: Item) -> tuple[bool, int, str, str]:
+def _rank(item: Evidence) -> tuple[bool, int, str, str]:
     # The digest decides between two contents of one event ID, so that a conflict has one answer in every order.
     return (item.event.get("availability") != "never", item.occurred_at, item.event_id, item.digest)
 
 
-def _call_facts(primaries: Mapping[Kind, Item]) -> dict[str, Value | None]:
-    call = primaries["call"].event if "call" in primaries else {}
-    trace = primaries["trace"].event if "trace" in primaries else {}
-    measures = call.get("measures") or {}
-    quality = measures.get("callQuality") or {}
-    return {
-        **{name: call.get(name) for name in _CALL_FIELDS},
-        **{name: measures.get(name) for name in _MEASURES},
-        **{name: quality.get(name) for name in _QUALITY},
-        "traceId": call.get("traceId") or trace.get("traceId"),
-    }
+def _add_call_facts(values: dict[str, Value], primaries: Mapping[Kind, Evidence]) -> None:
+    call = primaries["call"].event if "call" in primaries else _NONE
+    trace_id = call.get("traceId") or (primaries["trace"].event.get("traceId") if "trace" in primaries else None)
+    if trace_id is not None:
+        values["traceId"] = trace_id
+    if call is _NONE:
+        return
+    measures = call.get("measures") or _NONE
+    quality = measures.get("callQuality") or _NONE
+    for source, names in ((call, _CALL_FIELDS), (measures, _MEASURES), (quality, _QUALITY)):
+        for name in names:
+            value = source.get(name)
+            if value is not None:
+                values[name] = value
 
 
-def _evaluation_facts(events: Iterable[dict[str, Any]]) -> dict[str, Value | None]:
-    evaluations = list(events)
+def _add_evaluation_facts(values: dict[str, Value], evaluations: Sequence[dict[str, Any]]) -> None:
     failed = [
         assertion for event in evaluations for assertion in event.get("assertions") or () if not assertion["passed"]
     ]
     scores = [event["score"] for event in evaluations if event.get("score") is not None]
-    return {
-        "evaluationLabels": frozenset(event["label"] for event in evaluations if event.get("label")),
-        "evaluationScore": min(scores, default=None),
-        "failureLabels": frozenset(event["failureLabel"] for event in evaluations if event.get("failureLabel")),
-        "failedAssertions": frozenset(assertion["name"] for assertion in failed),
-        "failedSeverities": frozenset(assertion["severity"] for assertion in failed if assertion.get("severity")),
-        "policyFlags": frozenset(flag for event in evaluations for flag in event.get("policyFlags") or ()),
-    }
+    if scores:
+        values["evaluationScore"] = min(scores)
+    values["evaluationLabels"] = frozenset([event["label"] for event in evaluations if event.get("label")])
+    values["failureLabels"] = frozenset([event["failureLabel"] for event in evaluations if event.get("failureLabel")])
+    values["failedAssertions"] = frozenset([assertion["name"] for assertion in failed])
+    values["failedSeverities"] = frozenset([one["severity"] for one in failed if one.get("severity")])
+    values["policyFlags"] = frozenset([flag for event in evaluations for flag in event.get("policyFlags") or ()])
+
+
+_NONE: dict[str, Any] = {}

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 from stream_app.core.evidence import KIND_ORDER, Kind
 from stream_app.core.policy import TRIGGERS, Policy, ReasonRow
 from stream_app.core.selection.facts import Facts
+from stream_app.core.selection.plans import PlannedRow, plan_of
 from stream_app.core.selection.samples import Stratum, is_drawn, rate_of, stratum_of
 
 
-@dataclass(frozen=True, slots=True)
-class Hit:
+class Hit(msgspec.Struct, frozen=True):
     """One reason that is true of a call. Samples say with which probability, and of which stratum, it was drawn."""
 
     row: ReasonRow
@@ -23,25 +23,26 @@ class Hit:
 
 def reasons_of(policy: Policy, facts: Facts) -> tuple[Hit, ...]:
     """Every reason that is true, in the policy's order; none means that the call is not exported."""
-    hits = (_hit(policy, row, facts) for row in policy.reasons)
-    return tuple(hit for hit in hits if hit is not None)
+    hits = [hit for row in plan_of(policy).rows if (hit := _hit(policy, row, facts)) is not None]
+    return tuple(hits)
 
 
-def _hit(policy: Policy, row: ReasonRow, facts: Facts) -> Hit | None:
-    trigger = _trigger(policy, row, facts)
+def _hit(policy: Policy, planned: PlannedRow, facts: Facts) -> Hit | None:
+    row = planned.row
+    trigger = _trigger(policy, row, facts) if facts.values["triggers"] else None
     stratum = None
     # Only a call whose end was seen has a stratum; an orphan is no part of the population that is sampled.
     if row.sample is not None and facts.primary("call") is not None:
         stratum = stratum_of(row.sample, facts.values)
         if is_drawn(row.sample, row.reason, stratum, facts.call_id):
             return Hit(row, trigger, rate_of(row.sample, stratum), stratum)
-    if trigger is not None or (row.when is not None and row.when.holds(facts.values)):
+    if trigger is not None or (planned.test is not None and planned.test(facts.values)):
         return Hit(row, trigger)
     return None
 
 
 def _trigger(policy: Policy, row: ReasonRow, facts: Facts) -> str | None:
-    asked = facts.values.get("triggers")
+    asked = facts.values["triggers"]
     if not isinstance(asked, frozenset):
         return None
     return next((name for name in TRIGGERS if name in asked and policy.triggers[name] == row.reason), None)
@@ -49,8 +50,11 @@ def _trigger(policy: Policy, row: ReasonRow, facts: Facts) -> str | None:
 
 def required_kinds(policy: Policy, facts: Facts, hits: tuple[Hit, ...]) -> tuple[Kind, ...]:
     """What the packet must hold: the base, what applies to this call, what its reasons need; in packet order."""
-    required: set[Kind] = set(policy.evidence.required)
-    required |= {row.kind for row in policy.evidence.conditional if row.when.holds(facts.values)}
+    plan = plan_of(policy)
+    required: set[Kind] = set(plan.base)
+    for kind, test in plan.conditional:
+        if test(facts.values):
+            required.add(kind)
     for hit in hits:
-        required |= set(hit.row.requires)
+        required.update(hit.row.requires)
     return tuple(kind for kind in KIND_ORDER if kind in required)

@@ -8,7 +8,9 @@ A higher rate only adds calls.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from hashlib import sha256
+from typing import Any
 
 from stream_app.core.conditions import Value
 from stream_app.core.policy import Sample
@@ -34,8 +36,16 @@ def rate_of(sample: Sample, stratum: Stratum) -> float:
 
 def draw(seed: str, reason: str, stratum: Stratum, call_id: str) -> float:
     """A number in [0, 1): the first 8 bytes of SHA-256 over the compact JSON `[seed, reason, stratum, callId]`."""
-    digest = sha256(write_json([seed, reason, stratum, call_id])).digest()
+    hasher = _begun(seed, reason, tuple(stratum.items())).copy()
+    hasher.update(b"," + write_json(call_id) + b"]")
+    digest = hasher.digest()
     return (int.from_bytes(digest[:8], "big") >> 11) / (_SPAN >> 11)
+
+
+@lru_cache(maxsize=4096)
+def _begun(seed: str, reason: str, stratum: tuple[tuple[str, str | None], ...]) -> Any:
+    """SHA-256 over what the calls of a stratum have in common, for `copy`."""
+    return sha256(write_json([seed, reason, dict(stratum)])[:-1])
 
 
 def is_drawn(sample: Sample, reason: str, stratum: Stratum, call_id: str) -> bool:
