@@ -4,7 +4,12 @@ Theory of operation. Intake workers say, for each input partition they own, a br
 confirmed downstream. The statement travels through every identity partition, which passes it on only behind the
 evidence it read before. The join's time is the smallest T over (identity partition, input partition). A worker that
 dies, a topic that is silent or days of downtime hold it back; nothing moves it ahead of the evidence. A source that
-stays behind the freshest one by more than `max_hold` is left out of the minimum, and named.
+stands still for more than `max_hold` is left out of the minimum, and named.
+
+How long a source stands still is counted in time that the line was at work: after an outage every source is old, and
+some can be read again before others; were the outage counted, those would be given up at once, and what stands in
+their backlog called missing. So a gap between two records counts for a quarter of `max_hold` at most. A source that
+is being read, however far behind, is never given up: the clock stands behind its backlog.
 
 Many records come a second, and each moves few marks: what is kept per source is mended only where a mark moved that
 the source's minimum hung on.
@@ -19,6 +24,10 @@ import msgspec
 
 VERSION = 1
 _VERSION = bytes([VERSION])
+
+
+GAP_SHARE = 4
+"""A gap between two records counts for this part of `max_hold` at most."""
 
 
 class ClockError(ValueError):
@@ -45,6 +54,8 @@ class _Row(msgspec.Struct, array_like=True):
     began: int | None
     now: int | None
     unread: tuple[str, ...]
+    lived: int
+    moved: dict[str, int]
 
 
 _ENCODER = msgspec.msgpack.Encoder()
@@ -72,6 +83,10 @@ class PartitionClock:
         """Expected source -> the smallest of its marks; what was not heard by every way is held to the beginning."""
         self._unheard: set[str] = set()
         """Expected sources that were not heard by every way."""
+        self._lived = 0
+        """How far the freshest mark has moved, ms, gaps counted in part."""
+        self._moved: dict[str, int] = {}
+        """Expected source -> `_lived` when its smallest mark last moved."""
 
     def hear(self, record: Told, max_hold: int) -> bool:
         """Take one record in; says whether that changed anything. Times only grow, so a repeat changes nothing."""
@@ -82,7 +97,10 @@ class PartitionClock:
         if self._began is None:
             self._began = max(told.values())
             changed = True
+        newest = self._newest
         moved = self._move(via, told)
+        if newest:
+            self._lived += min(self._newest - newest, max_hold // GAP_SHARE)
         if record.vias > self._vias or not record.sources.items() <= self._sources.items():
             self._vias = max(self._vias, record.vias)
             self._sources |= record.sources
@@ -115,7 +133,6 @@ class PartitionClock:
 
     def _expect(self) -> None:
         """Work everything out anew, for other sources or ways."""
-        self._slowest = {}
         self._unheard = set()
         for topic, partitions in self._sources.items():
             for partition in range(partitions):
@@ -130,20 +147,23 @@ class PartitionClock:
             self._unheard.add(source)
         else:
             self._unheard.discard(source)
-        self._slowest[source] = min(times)
+        slowest = min(times)
+        if self._slowest.get(source) != slowest:
+            self._slowest[source] = slowest
+            self._moved[source] = self._lived
 
     def _tell(self, max_hold: int) -> None:
         """The time and who is given up, by the smallest marks as they are now."""
         if not self._slowest:
             return
-        least = self._newest - max_hold
         first = min(self._slowest.values())
-        if first >= least:
+        if first >= self._newest - max_hold:  # Then none can have stood still for longer.
             self.unread = ()
             if not self._unheard:
                 self._reach(first)
             return
-        self.unread = tuple(sorted([source for source, ms in self._slowest.items() if ms < least]))
+        least = self._lived - max_hold
+        self.unread = tuple(sorted([source for source, at in self._moved.items() if at < least]))
         given_up = set(self.unread)
         counted = [ms for source, ms in self._slowest.items() if source not in given_up]
         if counted and self._unheard <= given_up:
@@ -155,7 +175,7 @@ class PartitionClock:
 
     def to_bytes(self) -> bytes:
         """The row."""
-        row = _Row(self._marks, self._sources, self._vias, self._began, self.now, self.unread)
+        row = _Row(self._marks, self._sources, self._vias, self._began, self.now, self.unread, self._lived, self._moved)
         return _VERSION + _ENCODER.encode(row)
 
     @classmethod
@@ -173,4 +193,5 @@ class PartitionClock:
         clock._newest = max((ms for marks in read.marks.values() for ms in marks.values()), default=0)
         if clock._began is not None:
             clock._expect()
+        clock._lived, clock._moved = read.lived, read.moved
         return clock

@@ -27,6 +27,14 @@ def told(*records: ClockRecord, hold: int = HOLD) -> PartitionClock:
     return clock
 
 
+def go_on(clock: PartitionClock, marks: dict[str, int], *, since: int, vias: int = 2, hold: int = HOLD) -> None:
+    """Hear that these sources moved on from `since` to their marks, in steps as intake tells the time."""
+    last = max(marks.values())
+    for now in (*range(since + hold // 4, last, hold // 4), last):
+        for via in range(vias):
+            clock.hear(record(via, {source: min(now, at) for source, at in marks.items()}), hold)
+
+
 def test_there_is_no_time_before_every_source_was_heard_by_every_way() -> None:
     full = dict.fromkeys(ALL, 5000)
     assert told(record(0, full)).now is None
@@ -42,9 +50,7 @@ def test_the_slowest_source_decides() -> None:
 
 def test_a_source_that_stays_behind_is_left_out_and_named_until_it_comes_back() -> None:
     clock = told(record(0, dict.fromkeys(ALL, 5000)), record(1, dict.fromkeys(ALL, 5000)))
-    ahead = {"call-ended/0": 9000, "call-ended/1": 9000}
-    for via in (0, 1):
-        clock.hear(record(via, ahead), HOLD)
+    go_on(clock, {"call-ended/0": 9000, "call-ended/1": 9000}, since=5000)
     assert (clock.now, clock.unread) == (9000, ("tool-call/0",))
     for via in (0, 1):
         clock.hear(record(via, {"tool-call/0": 8900}), HOLD)
@@ -52,11 +58,37 @@ def test_a_source_that_stays_behind_is_left_out_and_named_until_it_comes_back() 
 
 
 def test_a_source_that_was_never_heard_is_given_up_too() -> None:
-    clock = told(*(record(via, {"call-ended/0": at, "call-ended/1": at}) for at in (5000, 5900) for via in (0, 1)))
+    clock = told(*(record(via, {"call-ended/0": 5000, "call-ended/1": 5000}) for via in (0, 1)))
+    go_on(clock, {"call-ended/0": 5900, "call-ended/1": 5900}, since=5000)
     assert clock.now is None
-    for via in (0, 1):
-        clock.hear(record(via, {"call-ended/0": 6100, "call-ended/1": 6100}), HOLD)
+    go_on(clock, {"call-ended/0": 6100, "call-ended/1": 6100}, since=5900)
     assert (clock.now, clock.unread) == (6100, ("tool-call/0",))
+
+
+def test_an_outage_makes_no_source_unread_however_long_it_was() -> None:
+    for back in (6000, 5000 + 3600 * HOLD):
+        clock = told(record(0, dict.fromkeys(ALL, 5000)), record(1, dict.fromkeys(ALL, 5000)))
+        go_on(clock, {"call-ended/0": back}, since=back, vias=1)  # The others have a backlog to be read first.
+        go_on(clock, {"call-ended/0": back + HOLD // 2}, since=back)
+        assert (clock.now, clock.unread) == (5000, ())
+        go_on(clock, {"call-ended/0": back + HOLD // 2, "call-ended/1": back, "tool-call/0": back}, since=back)
+        assert (clock.now, clock.unread) == (back, ())
+
+
+def test_what_is_still_not_read_after_an_outage_is_given_up_all_the_same() -> None:
+    clock = told(record(0, dict.fromkeys(ALL, 5000)), record(1, dict.fromkeys(ALL, 5000)))
+    go_on(clock, {"call-ended/0": 90_000, "call-ended/1": 90_000}, since=90_000, vias=2)
+    assert clock.unread == ()
+    go_on(clock, {"call-ended/0": 91_000, "call-ended/1": 91_000}, since=90_000)
+    assert (clock.now, clock.unread) == (91_000, ("tool-call/0",))
+
+
+def test_a_source_that_is_read_is_never_given_up_however_far_behind() -> None:
+    clock = told(record(0, dict.fromkeys(ALL, 5000)), record(1, dict.fromkeys(ALL, 5000)))
+    for step in range(1, 200):
+        at = 5000 + step * HOLD // 2
+        go_on(clock, {"call-ended/0": at, "call-ended/1": at, "tool-call/0": 5000 + step}, since=at)
+        assert (clock.now, clock.unread) == (5000 + step, ())
 
 
 def test_a_new_topic_holds_the_clock_until_it_is_heard() -> None:
@@ -73,8 +105,7 @@ def test_a_new_topic_holds_the_clock_until_it_is_heard() -> None:
 def test_a_source_is_given_up_only_beyond_the_hold() -> None:
     for ahead, unread in ((6000, ()), (6001, ("tool-call/0",))):
         clock = told(record(0, dict.fromkeys(ALL, 5000)), record(1, dict.fromkeys(ALL, 5000)))
-        for via in (0, 1):
-            clock.hear(record(via, {"call-ended/0": ahead, "call-ended/1": ahead}), HOLD)
+        go_on(clock, {"call-ended/0": ahead, "call-ended/1": ahead}, since=5000)
         assert (clock.now, clock.unread) == (5000 if not unread else ahead, unread)
 
 
@@ -125,21 +156,28 @@ class Reference:
         self.began: int | None = None
         self.now: int | None = None
         self.unread: tuple[str, ...] = ()
+        self.lived = 0
+        self.slowest: dict[str, int] = {}
+        self.moved: dict[str, int] = {}
 
     def hear(self, one: ClockRecord, max_hold: int) -> None:
         if one.via is None or not one.read_up_to:
             return
+        newest = max(self.marks.values(), default=None)
         for source, ms in one.read_up_to.items():
             key = f"{one.via}|{source}"
             self.marks[key] = max(ms, self.marks.get(key, ms))
+        if newest is not None:
+            self.lived += min(max(self.marks.values()) - newest, max_hold // 4)
         self.began = self.began if self.began is not None else max(one.read_up_to.values())
         self.sources |= one.sources
         self.vias = max(self.vias, one.vias)
         ways = range(self.vias)
         expected = [f"{topic}/{number}" for topic, count in self.sources.items() for number in range(count)]
         slowest = {source: min(self.marks.get(f"{via}|{source}", self.began) for via in ways) for source in expected}
-        least = max(self.marks.values()) - max_hold
-        self.unread = tuple(sorted(source for source, ms in slowest.items() if ms < least))
+        self.moved |= {source: self.lived for source, ms in slowest.items() if self.slowest.get(source) != ms}
+        self.slowest = slowest
+        self.unread = tuple(sorted(source for source in slowest if self.lived - self.moved[source] > max_hold))
         counted = [source for source in expected if source not in self.unread]
         if counted and all(f"{via}|{source}" in self.marks for source in counted for via in ways):
             time = min(slowest[source] for source in counted)
