@@ -62,9 +62,10 @@ class Shape:
     def reduce(self, document: dict[str, Json], text: bytes) -> Reduced | None:
         """The event in a document that `read_json` gave of `text`; None where the model must look at it."""
         if None in document.values():
-            document = {
-                name: value for name, value in document.items() if value is not None or name not in self._nullable
-            }
+            nulls = [name for name, value in document.items() if value is None and name in self._nullable]
+            document = document.copy()
+            for name in nulls:
+                del document[name]
         try:
             event: Any = msgspec.convert(document, self._struct if _may_hold_controls(text) else self._struct_of_clean)
             for name in self._instants:

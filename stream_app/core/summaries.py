@@ -11,8 +11,7 @@ from typing import Any
 MAX_FIELDS = 24
 """More fields than this end in `…`, so that a summary stays a summary."""
 
-_KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,63}")
-_NUMBER = re.compile(r"\d{5,}")
+_KEY = re.compile(r"(?!.*[0-9]{5})[A-Za-z_][A-Za-z0-9_.-]{0,63}")
 _CLOSED_VOCABULARIES: dict[str, re.Pattern[str]] = {
     "currency": re.compile(r"[A-Z]{3}"),
 }
@@ -28,7 +27,7 @@ def summarise(payload: Any) -> str:
 
 def _safe_key(key: str) -> str:
     """A key that does not look like a name may itself be data (an e-mail address as key): it is not shown."""
-    return key if _KEY.fullmatch(key) and not _NUMBER.search(key) else "(key)"
+    return key if _KEY.fullmatch(key) else "(key)"
 
 
 def _describe(key: str, value: Any) -> str:

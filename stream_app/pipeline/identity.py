@@ -7,12 +7,10 @@ folded (`_Held`). A row that several records change is written once, with the la
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Literal
 
 import msgspec
 
 from stream_app.core import identity
-from stream_app.core.alerts import RUNBOOKS
 from stream_app.core.alias_rows import (
     EXPIRE,
     ORPHAN,
@@ -30,6 +28,7 @@ from stream_app.core.alias_rows import (
 from stream_app.core.clock import PartitionClock
 from stream_app.core.evidence import ClockRecord, Position
 from stream_app.core.identity import Alias, Claim, Resolution
+from stream_app.core.identity_alerts import conflict_alert, orphan_alert
 from stream_app.core.identity_records import (
     AnyRecord,
     ClockOnward,
@@ -40,7 +39,6 @@ from stream_app.core.identity_records import (
     read_record,
 )
 from stream_app.core.instants import LATEST_MS, parse_instant
-from stream_app.core.orders import JoinAlert
 from stream_app.core.policy import Policy
 from stream_app.pipeline import outputs
 from stream_app.pipeline.ports import Effects, Incoming, Outgoing, State
@@ -208,7 +206,8 @@ class IdentityPartition:
             for event in resolution.released:
                 done.sends.append(Outgoing(EVIDENCE.name, key, event.resolved(canonical)))
         if before.orphaned and not state.orphaned:
-            done.sends.append(_orphan_alert(before, incoming.timestamp_ms, "resolved"))
+            alert = orphan_alert(before, incoming.timestamp_ms, "resolved")
+            done.sends.append(outputs.alert(alert, "identity", before.alias))
         if resolution.hops:
             self._send_hops(resolution.hops, done)
         if resolution.refused is not None:
@@ -226,7 +225,8 @@ class IdentityPartition:
     def _refuse(self, before: Alias, resolution: Resolution, claim: Claim, incoming: Incoming, done: _Done) -> None:
         """One alert for each call that claims the alias of another; every event that does is a dead letter."""
         if claim.claimed_by not in before.refused:
-            done.sends.append(_conflict_alert(claim, incoming.timestamp_ms))
+            alert = conflict_alert(claim, incoming.timestamp_ms)
+            done.sends.append(outputs.alert(alert, "identity", claim.owner))
         event = resolution.refused_event
         if event is not None:
             place = event.position
@@ -316,7 +316,8 @@ class IdentityPartition:
             held.state = msgspec.structs.replace(held.state, since=now)
         elif now >= since + self._orphan:
             held.state = msgspec.structs.replace(held.state, orphaned=True)
-            done.sends.append(_orphan_alert(held.state, since + self._orphan, "firing"))
+            alert = orphan_alert(held.state, since + self._orphan, "firing")
+            done.sends.append(outputs.alert(alert, "identity", held.state.alias))
         held.due = self._due_anew(held.state)
         held.changed_by = index
 
@@ -370,32 +371,3 @@ def _read(incoming: Incoming) -> AnyRecord | None:
 
 def _no_record(incoming: Incoming) -> Outgoing:
     return outputs.dead_letter(incoming, "identity", "invalid_internal", "not an identity record")
-
-
-def _orphan_alert(state: Alias, at: int, standing: Literal["firing", "resolved"]) -> Outgoing:
-    waited = "wait" if standing == "firing" else "waited"
-    linked = "nothing has linked" if standing == "firing" else "is now linked"
-    alert = JoinAlert(
-        alert_id=f"{state.alias}/orphan/1",
-        kind="orphan",
-        state=standing,
-        raised_at=at,
-        since=state.since if state.since is not None else at,
-        runbook_url=RUNBOOKS["orphan"],
-        detail=f"{len(state.parked)} events {waited} at an alias that {linked} to a call",
-    )
-    return outputs.alert(alert, "identity", state.alias)
-
-
-def _conflict_alert(claim: Claim, at: int) -> Outgoing:
-    alert = JoinAlert(
-        alert_id=f"{claim.alias}/identity_conflict/{claim.claimed_by}",
-        kind="identity_conflict",
-        state="firing",
-        raised_at=at,
-        canonical_call_id=claim.owner,
-        since=at,
-        runbook_url=RUNBOOKS["identity_conflict"],
-        detail=f"{claim.alias} belongs to {claim.owner}; {claim.said_by} claims it for {claim.claimed_by}",
-    )
-    return outputs.alert(alert, "identity", claim.owner)
