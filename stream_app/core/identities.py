@@ -5,6 +5,7 @@ The models are what `schemas/` says of the records; the stage reads and writes t
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
@@ -59,8 +60,13 @@ _RANKS: dict[str, float] = {scheme: rank for rank, scheme in enumerate(PRECEDENC
 
 def by_precedence(aliases: dict[str, str]) -> list[str]:
     """Alias keys, best known scheme first; schemes that nobody listed stand before test runs and traces."""
-    ranked = sorted((_RANKS.get(scheme, _UNKNOWN), scheme) for scheme in aliases)
-    return [alias_key(scheme, aliases[scheme]) for _, scheme in ranked]
+    return [f"{scheme}:{aliases[scheme]}" for scheme in _ranked(tuple(aliases))]
+
+
+@lru_cache(maxsize=1024)
+def _ranked(schemes: tuple[str, ...]) -> tuple[str, ...]:
+    """Producers use few sets of schemes; what they use them for is not kept here."""
+    return tuple(sorted(schemes, key=lambda scheme: (_RANKS.get(scheme, _UNKNOWN), scheme)))
 
 
 class Park(Model):

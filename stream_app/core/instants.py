@@ -55,11 +55,7 @@ def parse_instant(text: str) -> int:
 
 def format_instant(ms: int) -> str:
     """RFC 3339 in UTC with milliseconds: `2026-06-03T18:42:31.120Z`."""
-    day, rest = divmod(ms, _DAY_MS)
-    hours, rest = divmod(rest, 3_600_000)
-    minutes, rest = divmod(rest, 60_000)
-    seconds, rest = divmod(rest, 1000)
-    return f"{_day_text(day)}T{hours:02d}:{minutes:02d}:{seconds:02d}.{rest:03d}Z"
+    return f"{_second_text(ms // 1000)}.{ms % 1000:03d}Z"
 
 
 @lru_cache(maxsize=4096)
@@ -68,8 +64,9 @@ def _day_ms(day: str) -> int:
 
 
 @lru_cache(maxsize=4096)
-def _day_text(day: int) -> str:
-    return f"{_EPOCH + timedelta(days=day):%Y-%m-%d}"
+def _second_text(second: int) -> str:
+    """Records that come together have few different seconds."""
+    return f"{_EPOCH + timedelta(seconds=second):%Y-%m-%dT%H:%M:%S}"
 
 
 def day_of(ms: int) -> str:
