@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import cached_property
-from typing import Any, Protocol, TypeVar
+from typing import Any, ClassVar, Protocol, TypeVar
 
 import msgspec
 
@@ -18,6 +17,9 @@ MAX_KEPT_REPEATS = 1000
 
 BITS: dict[Kind, int] = {kind: 1 << number for number, kind in enumerate(KIND_ORDER)}
 """One bit a kind, for sets of kinds."""
+
+UNTOLD = 2**31
+"""More tool calls than there will be: nobody said how many."""
 
 _DOCUMENT: msgspec.json.Decoder[dict[str, Any]] = msgspec.json.Decoder(dict[str, Any])
 
@@ -39,6 +41,14 @@ class Evidence(Protocol):
     def event(self) -> dict[str, Any]: ...
 
 
+class _Document:
+    """Decodes a piece's body once; what it comes to then hides this. (`cached_property` takes a lock for it.)"""
+
+    def __get__(self, piece: Any, owner: type | None = None) -> dict[str, Any]:
+        document = piece.__dict__["event"] = _DOCUMENT.decode(piece.body)
+        return document
+
+
 class Piece(msgspec.Struct, frozen=True, array_like=True, dict=True):
     """One accepted piece of evidence: `orders.Item`, with the event as the bytes that came."""
 
@@ -58,11 +68,12 @@ class Piece(msgspec.Struct, frozen=True, array_like=True, dict=True):
     bits: int
     """Kinds that this piece may be, or hold a reference to: never fewer than the requirements find in it."""
     traceparent: str | None = None
+    awaits: int = 0
+    """Of a call-ended: how many tool calls must come before its tools are settled, time apart; `UNTOLD` of them where
+    it does not say."""
 
-    @cached_property
-    def event(self) -> dict[str, Any]:
-        """The reduced event, decoded when it is first asked for. Not to be changed."""
-        return _DOCUMENT.decode(self.body)
+    event: ClassVar[_Document] = _Document()
+    """The reduced event, decoded when it is first asked for. Not to be changed."""
 
     @property
     def position(self) -> Place:

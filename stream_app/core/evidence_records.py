@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec.structs import replace
 
-from stream_app.core.calls import BITS, Piece
+from stream_app.core.calls import BITS, UNTOLD, Piece
 from stream_app.core.evidence import Kind, kind_of
 from stream_app.core.identity_records import Place
 from stream_app.core.instants import parse_instant
@@ -50,6 +50,8 @@ class _Head(msgspec.Struct, frozen=True, rename="camel"):
     artifact: Literal["transcript", "recording", "log", "pcap"] | None = None
     transcript: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
     recording: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+    expected_tool_calls: int | None = None
+    tools_final: bool = False
 
 
 class Heard(msgspec.Struct, frozen=True):
@@ -124,7 +126,10 @@ def _heard(record: _Event, head: _Head) -> Heard:
         raise RecordError("a canonical call ID with control characters")
     bits = BITS[kind]
     ended = None
+    awaits = 0
     if kind == "call":
+        if not head.tools_final:
+            awaits = UNTOLD if head.expected_tool_calls is None else head.expected_tool_calls
         if head.ended_at is None:
             raise RecordError("a call-ended without its end")
         ended = parse_instant(head.ended_at)
@@ -136,5 +141,6 @@ def _heard(record: _Event, head: _Head) -> Heard:
     piece = Piece(
         kind, head.event_id, place.topic, place.partition, place.offset, parse_instant(record.received_at),
         parse_instant(head.occurred_at), False, record.digest, bytes(record.event), bits, record.traceparent,
+        awaits,
     )  # fmt: skip
     return Heard(call_id, head.type, piece, ended)

@@ -95,11 +95,16 @@ def _weighed(before: CallState, state: CallState, standing: Standing, view: View
 
     Where evidence can only add reasons and there is none now, there was none then.
     """
+    if standing.hits and before.unweighed[0] == view.now:
+        return view.now  # They all came at this very time.
     by = view.policies.get(before.policy or before.under or "", view.active)
     if not standing.hits and by is standing.policy and is_steady(state, by):
         return None
     first = len(before.items) - len(before.unweighed) + 1
-    for count, at in enumerate(before.unweighed, start=first):
+    steady = is_steady(before, by)
+    for count, (at, following) in enumerate(zip(before.unweighed, (*before.unweighed[1:], None), strict=True), first):
+        if steady and at == following:
+            continue  # What the next one adds came at the same time.
         if hits_of(replace(before, items=before.items[:count]), by):
             return at
     return None

@@ -66,7 +66,7 @@ class Order(msgspec.Struct, frozen=True):
                 _policy(self.policy_version, self.policy_sha256),
                 _review(self.policy_sha256, self.hits[0].row, self.required),
                 1,
-                _raw(_selection(self.hits).to_dict()),
+                _selection(self.policy_sha256, self.hits),
                 None if self.supersedes is None else _raw(self.supersedes.to_dict()),
                 self.unread_sources,
                 self.version,
@@ -134,7 +134,8 @@ def _item(piece: Piece) -> _ItemRecord:
 
 
 _REVIEWS: dict[tuple[str, str, tuple[Kind, ...]], msgspec.Raw] = {}
-_MOST_REVIEWS = 1024
+_MOST = 1024
+"""Texts remembered of each sort; there are as many as there are reasons and strata."""
 
 
 def _review(policy_sha256: str, row: ReasonRow, required: tuple[Kind, ...]) -> msgspec.Raw:
@@ -151,7 +152,7 @@ def _review(policy_sha256: str, row: ReasonRow, required: tuple[Kind, ...]) -> m
             export_level=row.export_level,
             required=required,
         )
-        if len(_REVIEWS) >= _MOST_REVIEWS:
+        if len(_REVIEWS) >= _MOST:
             _REVIEWS.clear()
         written = _REVIEWS[key] = _raw(terms.to_dict())
     return written
@@ -162,7 +163,32 @@ def _policy(version: str, sha256: str) -> msgspec.Raw:
     return _raw(PolicyRef(version=version, sha256=sha256).to_dict())
 
 
-def _selection(hits: tuple[Hit, ...]) -> Selection:
+_SELECTIONS: dict[tuple[object, ...], msgspec.Raw] = {}
+
+
+def _selection(policy_sha256: str, hits: tuple[Hit, ...]) -> msgspec.Raw:
+    """The reasons; many calls have the same, samples of one stratum included."""
+    key = (
+        policy_sha256,
+        *[
+            (
+                hit.row.reason,
+                hit.trigger,
+                hit.inclusion_probability,
+                tuple(hit.stratum.items()) if hit.stratum else None,
+            )
+            for hit in hits
+        ],
+    )
+    written = _SELECTIONS.get(key)
+    if written is None:
+        if len(_SELECTIONS) >= _MOST:
+            _SELECTIONS.clear()
+        written = _SELECTIONS[key] = _raw(_selection_of(hits).to_dict())
+    return written
+
+
+def _selection_of(hits: tuple[Hit, ...]) -> Selection:
     highest, *others = hits
     # Statistics need the sample's probability also where a stronger reason stands before it.
     sampled = next((hit for hit in hits if hit.inclusion_probability is not None), None)

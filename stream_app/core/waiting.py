@@ -1,7 +1,8 @@
 """The only place that takes an event in without judging its call, where the judgement is known beforehand.
 
 Theory of operation. A call that was never ordered, has no alert firing and whose next timer lies ahead, and of which
-something that every packet needs cannot be there yet, is not settled, whatever its reasons require. Judging it would
+something that every packet needs cannot be there yet, or tool calls are awaited, is not settled, whatever its reasons
+require. Judging it would
 
 - order nothing: it is not settled, and its deadline (or that of a call without call-ended) is one of the timers;
 - say nothing: alerts are raised by timers, and resolved only where one fires;
@@ -18,12 +19,10 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from stream_app.core.calls import BITS, CallState, Piece
+from stream_app.core.calls import CallState, Piece
 from stream_app.core.evidence_records import Heard
 from stream_app.core.policy import Policy, Timing
 from stream_app.core.standing import View, plan_of
-
-_CALL = BITS["call"]
 
 
 def taken_in(state: CallState, record: Heard, piece: Piece, view: View) -> CallState | None:
@@ -34,7 +33,7 @@ def taken_in(state: CallState, record: Heard, piece: Piece, view: View) -> CallS
     bound = state.policy
     if not state.items:
         if record.ended_at is not None:
-            return _ended(state, record, piece, view, now, _CALL)
+            return _ended(state, record, piece, view, now)
         timing = view.active.timing
         return replace(
             state,
@@ -50,29 +49,44 @@ def taken_in(state: CallState, record: Heard, piece: Piece, view: View) -> CallS
         return None
     if bound is None and state.under != view.active.sha256:
         return None
-    bits = piece.bits
-    for item in state.items:
-        bits |= item.bits
     if record.ended_at is not None:
-        return None if bound is not None else _ended(state, record, piece, view, now, bits)
-    if bits & _CALL and not plan_of(view.policy_of(state)).base_bits & ~bits:
+        return None if bound is not None else _ended(state, record, piece, view, now)
+    items = (*state.items, piece)
+    if bound is not None and not _lacks(items, view.policy_of(state), state.open_since, now):
         return None
-    return replace(state, items=(*state.items, piece), unweighed=(*state.unweighed, now))
+    return replace(state, items=items, unweighed=(*state.unweighed, now))
 
 
-def _ended(state: CallState, record: Heard, piece: Piece, view: View, now: int, bits: int) -> CallState | None:
+def _lacks(items: tuple[Piece, ...], policy: Policy, anchor: int | None, now: int) -> bool:
+    """Whether this call, ended at `anchor`, cannot be settled: a kind is not there, or tool calls are awaited."""
+    bits = tools = calls = awaits = 0
+    for item in items:
+        bits |= item.bits
+        if item.kind == "tools":
+            tools += 1
+        elif item.kind == "call":
+            calls += 1
+            awaits = item.awaits
+    if plan_of(policy).base_bits & ~bits:
+        return True
+    # Reports of one tool call count as several here: so there are never more than `tools`. Of several call-ended
+    # events the latest speaks; which one that is, is for the judgement to say.
+    return calls == 1 and awaits > tools and anchor is not None and now < anchor + policy.timing.tool_settle
+
+
+def _ended(state: CallState, record: Heard, piece: Piece, view: View, now: int) -> CallState | None:
     """The call's first call-ended: it binds the policy and sets the timers. None where one of them passed already."""
     policy = view.active
-    bits |= piece.bits
-    if not plan_of(policy).base_bits & ~bits:
-        return None
+    items = (*state.items, piece)
     anchor = _anchor(record, piece, policy.timing)
+    if not _lacks(items, policy, anchor, now):
+        return None
     due = first_timer(policy, anchor, now)
     if due is None:
         return None
     return replace(
         state,
-        items=(*state.items, piece),
+        items=items,
         first_seen=now if state.first_seen is None else state.first_seen,
         policy=policy.sha256,
         due=due,
