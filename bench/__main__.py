@@ -128,7 +128,12 @@ async def _measure(chosen: list[Figure], options: Options, sizes: dict[str, Any]
             began, source = datetime.now(UTC), report.origin(ROOT)
             _say(f"{figure.name}: {figure.title}")
             measured = await figure.measure(options, kafka)
-            one = report.entry(figure, measured, began=began, settings=sizes | {"origin": source})
+            one = report.entry(
+                figure,
+                measured,
+                began=began,
+                settings={name: sizes[name] for name in figure.sizes} | {"origin": source},
+            )
             results = report.merged(results, figure.name, one)
             for row in measured.rows:
                 _say(f"{row['title']}: {row['measured']:,.2f} {row['unit']} ({row['verdict']})")

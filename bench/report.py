@@ -66,7 +66,7 @@ def markdown(results: Mapping[str, Any], order: list[str]) -> str:
         sizes = ", ".join(f"{key} {value:,}" for key, value in told.items() if key not in ("origin", "runs"))
         load = (origin_.get("loadAverage") or ["?"])[0]
         lines.append(
-            f"| {name} | {figure['measuredAt']} | {origin_.get('commit')} | {told.get('runs')} | {load} | {sizes} |"
+            f"| {name} | {figure['measuredAt']} | {origin_.get('commit')} | {told.get('runs', 1)} | {load} | {sizes} |"
         )
     return "\n".join(lines) + "\n"
 

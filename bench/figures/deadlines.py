@@ -58,4 +58,4 @@ async def measure(options: Options, kafka: Kafka) -> Measured:
     return Measured([targets.row("deadline.p99", percentile(late, 0.99))], details)
 
 
-DEADLINES = Figure("deadlines", "How late a lone call's deadline fires on a silent cluster", measure)
+DEADLINES = Figure("deadlines", "How late a lone call's deadline fires on a silent cluster", measure, ("loneCalls",))

@@ -29,3 +29,5 @@ class Figure:
     name: str
     title: str
     measure: Callable[[Options, Kafka], Awaitable[Measured]]
+    sizes: tuple[str, ...]
+    """Which sizes of the options (as the results file names them) it depends on."""

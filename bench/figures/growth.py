@@ -89,4 +89,6 @@ def _place(line: Line) -> Callable[[Fed], str]:
     return place
 
 
-GROWTH = Figure("growth", "Cost as work grows: more open calls, a second worker", measure)
+GROWTH = Figure(
+    "growth", "Cost as work grows: more open calls, a second worker", measure, ("runs", "calls", "manyCalls", "seed")
+)

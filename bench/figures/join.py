@@ -110,4 +110,4 @@ def _size() -> int:
     return round(sum(len(record.value) for record in records) / len(records))
 
 
-JOIN = Figure("join", "The join stage and its peers: a backlog, per CPU-second", measure)
+JOIN = Figure("join", "The join stage and its peers: a backlog, per CPU-second", measure, ("runs", "calls", "seed"))

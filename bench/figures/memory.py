@@ -94,4 +94,4 @@ async def _grown(line: Line, options: Options, calls: int, *, dormant: bool) -> 
     return baseline, await settled_resident(line)
 
 
-MEMORY = Figure("memory", "Resident memory of calls in state", measure)
+MEMORY = Figure("memory", "Resident memory of calls in state", measure, ("openCalls", "manyCalls"))

@@ -97,4 +97,6 @@ async def _first_order(line: Line, begins: list[int]) -> float:
     raise Stuck(f"no order within {PATIENCE_S:.0f} s of the restart")
 
 
-RESTART = Figure("restart", "Start after kill -9 to the first order, with many open calls", measure)
+RESTART = Figure(
+    "restart", "Start after kill -9 to the first order, with many open calls", measure, ("runs", "openCalls")
+)

@@ -139,5 +139,9 @@ async def _check_packets(line: Line, output: str, begins: list[int], backlog: Ba
     return statuses
 
 
-ORDERS = Figure("orders", "The line without sealing: producers' events to seal orders", measure_orders)
-PACKETS = Figure("packets", "The whole line with a tenth of the calls sealed", measure_packets)
+ORDERS = Figure(
+    "orders", "The line without sealing: producers' events to seal orders", measure_orders, ("runs", "calls", "seed")
+)
+PACKETS = Figure(
+    "packets", "The whole line with a tenth of the calls sealed", measure_packets, ("runs", "calls", "seed")
+)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from click.testing import CliRunner
 
 from bench.__main__ import main
@@ -22,6 +24,13 @@ def test_unknown_names_are_a_mistake_of_usage() -> None:
     refused = CliRunner().invoke(main, ["--sides", "ours,flink"])
     assert refused.exit_code == 2
     assert "flink" in refused.output
+
+
+def test_every_figure_names_sizes_that_are_options() -> None:
+    options = {parameter.name for parameter in main.params}
+    named = {re.sub(r"([A-Z])", r"_\1", size).lower() for figure in FIGURES for size in figure.sizes}
+    assert named <= options
+    assert {"runs", "calls", "open_calls", "many_calls", "seconds", "lone_calls", "seed"} <= named
 
 
 def test_names_are_unique_and_every_ratio_has_its_side() -> None:
