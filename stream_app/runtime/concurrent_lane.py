@@ -73,6 +73,8 @@ class ConcurrentLane:
         self._wake = asyncio.Event()
         self._room = asyncio.Event()
         self._room.set()
+        self._seen_upto = 0
+        """Behind the last record that was submitted."""
         self.closed = False
         self.done_upto: int | None = None
         self._task = asyncio.create_task(self._publish(), name=f"lane {name}")
@@ -81,7 +83,12 @@ class ConcurrentLane:
         return len(self._queue)
 
     async def submit(self, records: list[Incoming], ack: Callable[[], None]) -> None:
-        """Start handling a batch; waits while the lane is full."""
+        """Start handling a batch; waits while the lane is full. Within a generation batches follow on one another."""
+        if records[0].offset < self._seen_upto:  # After a seek back some come again; they are under way or done.
+            records = [one for one in records if one.offset >= self._seen_upto]
+            if not records:
+                return
+        self._seen_upto = records[-1].offset + 1
         for incoming in records:
             while len(self) >= MAX_UNDER_WAY and not self.closed:
                 self._room.clear()

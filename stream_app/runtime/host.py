@@ -102,6 +102,9 @@ class Host:
         self._owned: Owned | None = None
         self._changed = asyncio.Condition()
         self._announced = False
+        self._fresh_after = 0
+        """Seeks of the consumer when the lanes were opened, or the ones before closed: Faust seeks to the committed
+        offsets after that, and what was fetched before begins anywhere. Taken, it would jump over what lies between."""
         self._closing: set[str] = set()
         """Names of lanes that are being closed."""
         self._given_up: int | None = None
@@ -177,11 +180,11 @@ class Host:
     async def _consume(self, stream: Any) -> None:
         try:
             async for event in stream.noack().events():
-                tp, generation = event.message.tp, event.message.generation_id
+                tp, generation, seeks = event.message.tp, event.message.generation_id, event.message.key
                 if generation != self.app.consumer_generation_id or generation == self._given_up:
                     continue  # Its partition was revoked meanwhile; it comes again from the committed offset.
                 lane = await self._lane(tp, generation)
-                if lane is not None:
+                if lane is not None and seeks > self._fresh_after:
                     records = codec.incoming(event.value, self.settings.topic_prefix)
                     event.value = event.message.value = None  # Its ack may be long in coming: keep no records for it.
                     await lane.submit(records, self._acker(event))
@@ -264,6 +267,7 @@ class Host:
             if stale():
                 await taking.let_go()
                 return
+            self._fresh_after = self.app.consumer.seeks
             for topic in self.binding.topics:
                 for partition in owned:
                     full = self.settings.topic(topic)
@@ -298,6 +302,7 @@ class Host:
 
     async def _on_revoked(self, _sender: Any, *_args: Any, **_kwargs: Any) -> None:
         await self.close_lanes()
+        self._fresh_after = self.app.consumer.seeks
         self.app.consumer.handed.clear()  # What comes next is counted from the committed offsets again.
 
     async def close_lanes(self) -> None:

@@ -140,10 +140,14 @@ class Lane:
         return len(self._arrived) + len(self._unacknowledged)
 
     async def submit(self, records: list[Incoming], ack: Callable[[], None]) -> None:
-        """Queue one batch; waits while the lane is full."""
+        """Queue one batch; waits while the lane is full. Within a generation batches follow on one another."""
         while self._count >= MAX_QUEUE and not self.closed:
             self._room.clear()
             await self._room.wait()
+        if records[0].offset < self.seen_upto:  # After a seek back some come again.
+            records = [one for one in records if one.offset >= self.seen_upto]
+            if not records:
+                return
         self.seen_upto = records[-1].offset + 1
         if self.paused:
             self._dropped(records[0].offset)
@@ -164,6 +168,8 @@ class Lane:
     def resume(self) -> None:
         """Take records again; the caller sees to it that they begin at `resume_at`."""
         self.paused = False
+        if self.resume_at is not None:
+            self.seen_upto = self.resume_at
         self.resume_at = None
 
     def _dropped(self, offset: int) -> None:

@@ -2,8 +2,9 @@
 
 Stock Faust takes several turns of the event loop for every record. Here a batch of one partition's records passes as
 one Faust event; it is acknowledged as a whole, by the offset of its last record. Private names relied on:
-`Consumer._wait_next_records, _buffered_partitions, _acked, _acked_index, _new_offset, _add_gap`,
-`AIOKafkaConsumerThread._create_worker_consumer` and the client's `_fetch_max_wait_ms, _isolation_level`.
+`Consumer._wait_next_records, _buffered_partitions, _acked, _acked_index, _new_offset, _add_gap, _read_offset,
+_committed_offset, perform_seek`, `AIOKafkaConsumerThread._create_worker_consumer`, and the client's
+`_fetch_max_wait_ms, _isolation_level`.
 
 It also remembers what it has handed over, round by round: the fetch position runs ahead of what the stage has seen, and
 a partition that ends in a control record never delivers its last offset. Only "a whole fetch round has ended since the
@@ -43,24 +44,76 @@ class CommittedFetchThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
         return consumer
 
 
+class _NoReadOffsets(dict[Any, Any]):
+    """Stands where Faust remembers the last offset it passed on, and so drops what comes again below it.
+
+    After a seek back that is a way to lose records: a batch that was on its way during the seek is remembered behind
+    it, and everything below is dropped for good. Lanes know by themselves what they have.
+    """
+
+    def __missing__(self, _tp: Any) -> None:
+        return None
+
+    def __setitem__(self, _tp: Any, _offset: Any) -> None:
+        return
+
+    def update(self, *_offsets: Any, **_more: Any) -> None:
+        """Remember nothing."""
+        return
+
+
 class BatchConsumer(driver.Consumer):  # type: ignore[misc]
-    """Hands whole batches over; counts fetch rounds and knows the last offset handed over per partition."""
+    """Hands whole batches over; counts fetch rounds and knows the last offset handed over per partition.
+
+    Faust lets records flow while partitions change hands, and seeks back to the committed offsets only then: what was
+    fetched before that seek begins anywhere. So every batch carries how many seeks were done when its fetch began
+    (`key` of its message), and what a seek has overtaken is dropped here; the host takes no batch from before its
+    lanes were opened.
+    """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self._read_offset = _NoReadOffsets()
         self.rounds = 0
         self.handed: dict[Any, int] = {}
+        self.seeks = 0
+        """Seeks that were done. A fetch during which one was done, or is under way, proves nothing."""
+        self._seeking = 0
 
     def _new_consumer_thread(self) -> CommittedFetchThread:
         return CommittedFetchThread(self, loop=self.loop, beacon=self.beacon)
 
+    async def perform_seek(self) -> None:
+        """To the committed offsets; where nothing was committed, to the beginning (Faust would stay where it is)."""
+        self._seeking += 1
+        try:
+            committed = await self.seek_to_committed()
+            self._committed_offset.update({tp: offset for tp, offset in committed.items() if offset})
+            unknown = [tp for tp, offset in committed.items() if not offset and not self._is_changelog_tp(tp)]
+            if unknown:
+                await self._thread.seek_to_beginning(*unknown)
+            self.seeks += 1
+        finally:
+            self._seeking -= 1
+
+    async def seek(self, partition: Any, offset: int) -> None:
+        """One partition to this offset."""
+        self._seeking += 1
+        try:
+            await super().seek(partition, offset)
+            self.seeks += 1
+        finally:
+            self._seeking -= 1
+
     async def getmany(self, timeout: float) -> AsyncIterator[tuple[Any, Any]]:
         """One fetch round: batches of the partitions in turn, each as the message of its last record."""
+        seeks, seeking = self.seeks, self._seeking
         fetched, active = await self._wait_next_records(timeout)
         generation = self.app.consumer_generation_id
         if fetched is None or self.should_stop:
             return
-        if not self.flow_active:  # What was fetched is dropped, so it must be fetched again.
+        if not self.flow_active or seeking or not self._as_before(seeks):
+            # What was fetched is dropped, so it must be fetched again.
             try:
                 await self.perform_seek()
             except Exception as error:
@@ -75,17 +128,21 @@ class BatchConsumer(driver.Consumer):  # type: ignore[misc]
         while waiting:
             behind = []
             for tp, records, start in waiting:
-                if not self.flow_active or self.app.consumer_generation_id != generation:
+                if not self.flow_active or self.app.consumer_generation_id != generation or not self._as_before(seeks):
                     return
                 batch = records[start : start + MAX_BATCH]
                 self.handed[tp] = batch[-1].offset
-                yield tp, _message(tp, batch, generation)
+                yield tp, _message(tp, batch, generation, seeks)
                 if start + MAX_BATCH < len(records):
                     behind.append((tp, records, start + MAX_BATCH))
             waiting = behind
         self.rounds += 1
         if 0 < count < FULL_ROUND:
             await asyncio.sleep(LINGER_S)
+
+    def _as_before(self, seeks: int) -> bool:
+        """Whether no seek was done since, and none is under way: a seek moves what was fetched away."""
+        return self.seeks == seeks and not self._seeking
 
     def _new_offset(self, tp: Any) -> int | None:
         """The offset to commit. Lanes acknowledge in order, each batch by its last record: what is acknowledged last
@@ -102,7 +159,7 @@ class BatchConsumer(driver.Consumer):  # type: ignore[misc]
         """Nothing to remember: see `_new_offset`."""
 
 
-def _message(tp: Any, batch: list[Any], generation: int) -> Any:
+def _message(tp: Any, batch: list[Any], generation: int, seeks: int) -> Any:
     last = batch[-1]
     return ConsumerMessage(
         tp.topic,
@@ -111,7 +168,7 @@ def _message(tp: Any, batch: list[Any], generation: int) -> Any:
         last.timestamp / 1000.0,
         last.timestamp_type,
         None,
-        None,
+        seeks,
         batch,
         None,
         0,

@@ -59,7 +59,7 @@ async def test_an_acknowledged_event_is_the_offset_to_commit(tmp_path: Path, mon
     app, _ = built(tmp_path)
     consumer = app.consumer
     monkeypatch.setattr(app.topics, "acks_enabled_for", lambda _topic: True)
-    messages = [transport._message(HERE, [record(offset), record(offset + 4)], 3) for offset in (10, 15)]
+    messages = [transport._message(HERE, [record(offset), record(offset + 4)], 3, 0) for offset in (10, 15)]
     events = [app.create_event(None, message.value, None, message) for message in messages]
     for message in messages:
         consumer.track_message(message)

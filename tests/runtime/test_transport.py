@@ -161,6 +161,78 @@ async def test_a_fetch_that_comes_while_the_flow_is_stopped_is_dropped_and_fetch
     assert (rounds.consumer.rounds, rounds.consumer.handed) == (0, {})
 
 
+async def test_a_fetch_that_a_seek_overtakes_is_dropped_and_fetched_again(rounds: Rounds) -> None:
+    """Seen under chaos: what was fetched before the seek to the committed offsets came behind it, from anywhere."""
+    rounds.fetched = {ONE: records(ONE, 1203)}
+
+    def overtake() -> None:
+        rounds.consumer.seeks += 1
+
+    rounds.during = overtake
+    assert await rounds.round() == []
+    assert rounds.seeks == 1, "whether it was fetched before or behind the seek nobody knows"
+    assert rounds.consumer.handed == {}
+
+
+async def test_a_seek_under_way_drops_what_is_fetched_and_what_is_left_of_a_fetch(rounds: Rounds) -> None:
+    rounds.fetched = {ONE: records(ONE, 4), TWO: records(TWO, 9)}
+    rounds.consumer._seeking = 1
+    assert await rounds.round() == []
+    rounds.consumer._seeking = 0
+    batches = rounds.consumer.getmany(5.0)
+    await anext(batches)
+    rounds.consumer._seeking = 1
+    assert [one async for one in batches] == []
+    assert rounds.consumer.rounds == 0
+
+
+async def test_a_batch_carries_how_many_seeks_were_done_before_its_fetch(rounds: Rounds) -> None:
+    rounds.fetched = {ONE: records(ONE, 4)}
+    rounds.consumer.seeks = 7
+    ((_, message),) = await rounds.round()
+    assert message.key == 7
+
+
+async def test_faust_remembers_no_read_offset_below_which_it_would_drop(rounds: Rounds) -> None:
+    kept = rounds.consumer._read_offset
+    kept[ONE] = 1203
+    kept.update({ONE: 1203})
+    assert kept[ONE] is None
+    assert kept.pop(ONE, None) is None
+
+
+async def test_a_seek_to_the_committed_offsets_goes_to_the_beginning_where_nothing_was_committed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    consumer: Any = faust_app.build(Settings(), "intake", ("tool-call",), None, tmp_path)[0].consumer
+    begun: list[TP] = []
+
+    async def committed() -> dict[TP, int | None]:
+        assert consumer._seeking == 1
+        return {ONE: 71, TWO: None, OTHER: 0}
+
+    async def beginning(*tps: TP) -> None:
+        begun.extend(tps)
+
+    monkeypatch.setattr(consumer, "seek_to_committed", committed)
+    monkeypatch.setattr(consumer._thread, "seek_to_beginning", beginning)
+    await consumer.perform_seek()
+    assert set(begun) == {TWO, OTHER}, "Faust would leave them where they are, behind what was fetched"
+    assert (consumer.seeks, consumer._seeking, consumer._committed_offset[ONE]) == (1, 0, 71)
+
+
+async def test_a_seek_that_fails_counts_as_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    consumer: Any = faust_app.build(Settings(), "intake", ("tool-call",), None, tmp_path)[0].consumer
+
+    async def fail(*_: Any) -> None:
+        raise TimeoutError
+
+    monkeypatch.setattr(consumer, "seek_to_committed", fail)
+    with pytest.raises(TimeoutError):
+        await consumer.perform_seek()
+    assert (consumer.seeks, consumer._seeking) == (0, 0)
+
+
 @pytest.mark.parametrize(
     ("count", "lingers"), [(0, 0), (1, 1), (transport.FULL_ROUND - 1, 1), (transport.FULL_ROUND, 0)]
 )
@@ -188,7 +260,7 @@ async def test_gaps_are_not_remembered(rounds: Rounds) -> None:
 
 
 async def test_the_schema_passes_the_list_on_undecoded(rounds: Rounds) -> None:
-    tp, message = ONE, transport._message(ONE, records(ONE, 1, 2), 3)
+    tp, message = ONE, transport._message(ONE, records(ONE, 1, 2), 3, 0)
     decode = transport.BatchSchema(key_type=bytes, value_type=bytes).compile(rounds.app)
     event = await decode(message)
     assert event.value is message.value
