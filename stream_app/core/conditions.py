@@ -7,6 +7,7 @@ arrives can only make a condition true, never false.
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Mapping
 from functools import cached_property
 from typing import Annotated, Any, Literal, NamedTuple, get_args
@@ -98,11 +99,11 @@ _OPERATORS: dict[str, tuple[FactType, ...]] = {
     "atMost": ("number",),
     "present": ("number", "text", "texts", "flag"),
 }
-_ORDERINGS: dict[str, Callable[[float, float], bool]] = {
-    "above": lambda value, limit: value > limit,
-    "atLeast": lambda value, limit: value >= limit,
-    "below": lambda value, limit: value < limit,
-    "atMost": lambda value, limit: value <= limit,
+_ORDERINGS: dict[str, Callable[[Any, Any], bool]] = {
+    "above": operator.gt,
+    "atLeast": operator.ge,
+    "below": operator.lt,
+    "atMost": operator.le,
 }
 Scalar = StrictBool | StrictInt | StrictFloat | StrictStr
 StrictNumber = StrictInt | StrictFloat
@@ -275,6 +276,15 @@ def compiled(condition: Condition) -> Test:
 def _compiled_comparison(comparison: Comparison) -> Test:
     fact = comparison.fact
     name, operand = comparison.operator
+    kind = _BY_NAME[fact].type
+    if name in _ORDERINGS and kind == "number":
+        compare = _ORDERINGS[name]
+        return lambda values: (value := values.get(fact)) is not None and compare(value, operand)
+    if kind == "texts":
+        if name == "present":
+            return lambda values: bool(values.get(fact))
+        wanted = frozenset(operand if name == "in" else (operand,))
+        return lambda values: bool(found := values.get(fact)) and not wanted.isdisjoint(found)  # type: ignore[arg-type]
 
     def holds(values: Mapping[str, Value]) -> bool:
         value = values.get(fact)

@@ -30,7 +30,7 @@ class RecordError(ValueError):
     """Bytes that are no record of the `evidence` topic."""
 
 
-class _Event(msgspec.Struct, frozen=True, rename="camel", tag_field="record", tag="event"):
+class _Event(msgspec.Struct, frozen=True, gc=False, rename="camel", tag_field="record", tag="event"):
     canonical_call_id: _Id
     digest: _Sha256
     event: msgspec.Raw
@@ -39,7 +39,7 @@ class _Event(msgspec.Struct, frozen=True, rename="camel", tag_field="record", ta
     traceparent: str | None = None
 
 
-class _Head(msgspec.Struct, frozen=True, rename="camel"):
+class _Head(msgspec.Struct, frozen=True, gc=False, rename="camel"):
     """What folding looks at in every event."""
 
     event_id: _Id
@@ -54,7 +54,7 @@ class _Head(msgspec.Struct, frozen=True, rename="camel"):
     tools_final: bool = False
 
 
-class Heard(msgspec.Struct, frozen=True):
+class Heard(msgspec.Struct, frozen=True, gc=False):
     """One event of a call, as it was read: a piece of evidence whose times nobody has compared with the broker's."""
 
     call_id: str

@@ -20,7 +20,7 @@ from stream_app.core.standing import Standing, View, hits_of, is_steady, stand
 Disposition = Literal["used", "duplicate", "conflict", "repeat"]
 
 
-class Outcome(msgspec.Struct, frozen=True):
+class Outcome(msgspec.Struct, frozen=True, gc=False):
     """What one record came to. `state` None: the call is forgotten."""
 
     state: CallState | None

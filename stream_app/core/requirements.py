@@ -23,6 +23,9 @@ EXPECTED_FROM: dict[Kind, str] = {
 """The topic that a kind of evidence comes from."""
 
 
+_SIMPLE: frozenset[Kind] = frozenset(EXPECTED_FROM) - {"tools", "transcript", "recording"}
+
+
 def tool_count(items: Sequence[Evidence]) -> int:
     """Distinct tool keys seen."""
     return len({(item.event["toolCallId"], item.event["occurrence"]) for item in items if item.kind == "tools"})
@@ -35,11 +38,15 @@ def is_present(kind: Kind, items: Sequence[Evidence], call: Evidence | None) -> 
         if expected is None:
             return tool_count(items) > 0 or bool(call and call.event.get("toolsFinal"))
         return bool(tool_count(items) >= expected)
-    if kind in ("transcript", "recording"):
-        return bool(call and kind in call.event) or any(
-            item.kind == kind and item.event["availability"] == "ready" and "reference" in item.event for item in items
-        )
-    return any(item.kind == kind for item in items)
+    artifact = kind in ("transcript", "recording")
+    if artifact and call and kind in call.event:
+        return True
+    for item in items:
+        if item.kind == kind and (
+            not artifact or (item.event["availability"] == "ready" and "reference" in item.event)
+        ):
+            return True
+    return False
 
 
 def declared_never(kind: Kind, items: Sequence[Evidence]) -> Evidence | None:
@@ -61,7 +68,11 @@ def tools_settled(items: Sequence[Evidence], call: Evidence, since_end_ms: int |
 def missing_of(required: tuple[Kind, ...], items: Sequence[Evidence], call: Evidence | None) -> tuple[Missing, ...]:
     """Each required kind that is not there, with its reason."""
     gaps = []
+    seen = {item.kind for item in items}
     for kind in required:
+        # A kind that is not an artifact, or tools, is there as soon as one piece of it is.
+        if kind in seen and kind in _SIMPLE:
+            continue
         if is_present(kind, items, call):
             continue
         never = declared_never(kind, items)

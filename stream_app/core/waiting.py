@@ -25,6 +25,15 @@ from stream_app.core.policy import Policy, Timing
 from stream_app.core.standing import View, plan_of
 
 
+def seen_at(now: int, piece: Piece) -> int:
+    """When a piece of evidence came, ms: the join's time, or the broker's of its record where the join is behind.
+
+    Behind an outage the clock stands far back while the backlog is read, and then leaps: a wait that began at its time
+    would be over before the records that were appended meanwhile are read.
+    """
+    return max(now, piece.received_at)
+
+
 def taken_in(state: CallState, record: Heard, piece: Piece, view: View) -> CallState | None:
     """The call's state with this new piece of evidence in it; None where the call must be judged."""
     now = view.now
@@ -35,12 +44,13 @@ def taken_in(state: CallState, record: Heard, piece: Piece, view: View) -> CallS
         if record.ended_at is not None:
             return _ended(state, record, piece, view, now)
         timing = view.active.timing
+        seen = seen_at(now, piece)
         return replace(
             state,
             items=(piece,),
-            first_seen=now,
-            due=now + min(timing.orphan, max(timing.retention, timing.late_horizon)),
-            open_since=now,
+            first_seen=seen,
+            due=seen + min(timing.orphan, max(timing.retention, timing.late_horizon)),
+            open_since=seen,
             unweighed=(now,),
             under=view.active.sha256,
         )
@@ -87,7 +97,7 @@ def _ended(state: CallState, record: Heard, piece: Piece, view: View, now: int) 
     return replace(
         state,
         items=items,
-        first_seen=now if state.first_seen is None else state.first_seen,
+        first_seen=seen_at(now, piece) if state.first_seen is None else state.first_seen,
         policy=policy.sha256,
         due=due,
         open_since=anchor,

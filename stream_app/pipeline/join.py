@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from typing import Literal
 
@@ -119,7 +119,7 @@ class _Batch:
         self._opened_by = -1
         self._clocked_by = -1
         self._view = stage._view()
-        self._counts: Counter[tuple[str, Ended]] = Counter()
+        self._counts: defaultdict[tuple[str, Ended], int] = defaultdict(int)
         self._fired: list[Order] = []
 
     def fold(self) -> list[Effects]:
@@ -128,7 +128,13 @@ class _Batch:
         self._load([record.call_id.encode() for record in records if isinstance(record, Heard)])
         for index, record in enumerate(records):
             if isinstance(record, Heard):
-                self._event(index, record)
+                call = self._calls[record.call_id.encode()]
+                outcome = join.fold_event(call.state, record, self._view)
+                ended = outcome.disposition
+                if ended is None or ended == "repeat":
+                    continue
+                self._counts[record.type, ended] += 1
+                self._take(index, call, outcome)
             elif isinstance(record, Clock):
                 self._tick(index, record)
             elif isinstance(record, Activation):
@@ -151,13 +157,6 @@ class _Batch:
     def _refuse(self, index: int) -> None:
         letter = outputs.dead_letter(self._batch[index], "join", "invalid_internal", "not an evidence record")
         self._sends[index].append(letter)
-
-    def _event(self, index: int, record: Heard) -> None:
-        call = self._calls[record.call_id.encode()]
-        outcome = join.fold_event(call.state, record, self._view)
-        if outcome.disposition is not None and outcome.disposition != "repeat":
-            self._counts[record.type, outcome.disposition] += 1
-        self._take(index, call, outcome)
 
     def _tick(self, index: int, record: Clock) -> None:
         stage = self._stage

@@ -31,7 +31,7 @@ def line(stack: Endpoints) -> Iterator[Deployment]:
         made.send(Outgoing("call-ended", b"k", b"{}"), Outgoing("tool-call", b"k", b"{"))
         order = changed(contract_order(), order_id="call-1/1", canonical_call_id="call-1")
         made.send(
-            remembered.call_row(made, CallState(call_id="call-1", items=(evidence.call(),))),
+            remembered.call_row(made, CallState(call_id="call-1", items=evidence.pieces(evidence.call()))),
             remembered.dead_letter(Position(topic="tool-call", partition=0, offset=0)),
             remembered.order_record(order),
             remembered.packet_record(remembered.packet("call-1/1")),

@@ -30,7 +30,9 @@ def line(stack: Endpoints) -> Iterator[Deployment]:
         conflict = Conflict(event_id="tool", digests=(tool.digest, "f" * 64), positions=(tool.position,))
         parked = remembered.accepted(evidence.artifact("recording"))
         made.send(
-            remembered.call_row(made, CallState(call_id="call-1", items=(call, tool), conflicts=(conflict,))),
+            remembered.call_row(
+                made, CallState(call_id="call-1", items=evidence.pieces(call, tool), conflicts=(conflict,))
+            ),
             remembered.clock_row(made, evidence.START_MS),
             remembered.alias_row(
                 made, AliasState(alias="twilioCallSid:CA1", canonical_call_id="call-1", said_by="twilio")

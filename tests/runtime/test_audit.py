@@ -10,6 +10,7 @@ import pytest
 from stream_app.core.calls import CallState
 from stream_app.core.evidence import Position
 from stream_app.core.identity import AliasState
+from stream_app.core.identity_records import Place
 from stream_app.core.orders import Conflict, SealOrder, SealRetry
 from stream_app.dev.state import Endpoints
 from stream_app.pipeline.ports import Outgoing
@@ -65,8 +66,8 @@ def test_every_ending_is_recognised_and_the_rest_is_named(line: Deployment) -> N
     tool = remembered.at(evidence.tool("tool"), one)
     state = CallState(
         call_id="call-1",
-        items=(remembered.at(evidence.call(), used), tool),
-        duplicates=(again,),
+        items=evidence.pieces(remembered.at(evidence.call(), used), tool),
+        duplicates=(Place(again.offset, again.partition, again.topic),),
         duplicate_count=1,
         conflicts=(Conflict(event_id="tool", digests=(tool.digest, "f" * 64), positions=(one, other)),),
     )
@@ -103,14 +104,14 @@ def test_an_alias_that_was_linked_parks_nothing_any_more(line: Deployment) -> No
     line.send(remembered.alias_row(line, AliasState(alias="livekitRoom:r", canonical_call_id="call-1")))
     assert accounting(line).unaccounted == [position.key()], "released, and not yet with its call"
     item = remembered.at(evidence.tool("tool"), position)
-    line.send(remembered.call_row(line, CallState(call_id="call-1", items=(item,))))
+    line.send(remembered.call_row(line, CallState(call_id="call-1", items=evidence.pieces(item))))
     assert accounting(line).endings == {"tool-call": {"used": 1}}
 
 
 def test_a_forgotten_call_is_known_by_its_packets(line: Deployment) -> None:
     position = put(line, "call-ended")
     item = remembered.at(evidence.call(), position)
-    line.send(remembered.call_row(line, CallState(call_id="call-1", items=(item,))))
+    line.send(remembered.call_row(line, CallState(call_id="call-1", items=evidence.pieces(item))))
     assert accounting(line).closed
     line.send(remembered.forgotten_row(line, "call-1"))
     assert accounting(line).unaccounted == [position.key()]
@@ -123,8 +124,8 @@ def test_evidence_of_a_late_order_is_late(line: Deployment) -> None:
     position, fine = put(line, "call-ended"), put(line, "call-ended")
     item = remembered.at(evidence.call(), position)
     states = [
-        CallState(call_id="call-1", items=(item,)),
-        CallState(call_id="call-2", items=(remembered.at(evidence.call(), fine),)),
+        CallState(call_id="call-1", items=evidence.pieces(item)),
+        CallState(call_id="call-2", items=evidence.pieces(remembered.at(evidence.call(), fine))),
     ]
     late = changed(order("call-1/1"), items=(item,))
     where = Position(topic=SEAL_ORDERS.name, partition=0, offset=0)

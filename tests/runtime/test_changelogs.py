@@ -30,7 +30,10 @@ def line(stack: Endpoints) -> Iterator[Deployment]:
 
 
 def test_the_join_s_memory_is_the_last_row_of_each_key(line: Deployment) -> None:
-    first, last = CallState(call_id="call-1"), CallState(call_id="call-1", items=(evidence.call(),), version=1)
+    first, last = (
+        CallState(call_id="call-1"),
+        CallState(call_id="call-1", items=evidence.pieces(evidence.call()), version=1),
+    )
     second = CallState(call_id="call/2 ü")
     line.send(
         remembered.call_row(line, first),
@@ -63,9 +66,9 @@ def test_it_reads_the_rows_that_the_join_writes(line: Deployment) -> None:
     for offset, value in enumerate(records):
         rows.commit([stage.handle(Incoming("evidence", 1, offset, 0, b"call-1", value))])
     topic = line.changelog("join", "join")
-    line.send(*(Outgoing(topic, key, row, partition=1) for key, row in rows.items()))
+    line.send(*(Outgoing(topic, key, row, partition=1) for key, row in rows.changelog))
     memory = asyncio.run(changelogs.read_join(line.settings))
-    assert [known.position for known in memory.calls["call-1"].items] == [item.position]
+    assert [known.position.key() for known in memory.calls["call-1"].items] == [item.position.key()]
     assert memory.clocks[1].now == evidence.START_MS == stage.now
     assert memory.active == {1: POLICY.sha256}
     assert memory.policies[POLICY.sha256] == POLICY

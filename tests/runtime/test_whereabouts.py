@@ -36,7 +36,9 @@ def line(stack: Endpoints) -> Iterator[Deployment]:
             AliasState(alias="livekitRoom:gone", canonical_call_id="call-gone", said_by="livekit"),
         )
         made.send(
-            remembered.call_row(made, CallState(call_id="call-1", items=(call, tool), version=1), partition=1),
+            remembered.call_row(
+                made, CallState(call_id="call-1", items=evidence.pieces(call, tool), version=1), partition=1
+            ),
             remembered.clock_row(made, evidence.START_MS + 1000, partition=1),
             *remembered.policy_rows(made, POLICY, partition=1),
             *(remembered.alias_row(made, state) for state in states),

@@ -106,17 +106,27 @@ def _add_call_facts(values: dict[str, Value], primaries: Mapping[Kind, Evidence]
 
 
 def _add_evaluation_facts(values: dict[str, Value], evaluations: Sequence[dict[str, Any]]) -> None:
-    failed = [
-        assertion for event in evaluations for assertion in event.get("assertions") or () if not assertion["passed"]
-    ]
-    scores = [event["score"] for event in evaluations if event.get("score") is not None]
+    labels: list[str] = []
+    failures: list[str] = []
+    flags: list[str] = []
+    scores: list[float] = []
+    failed: list[dict[str, Any]] = []
+    for event in evaluations:
+        if event.get("score") is not None:
+            scores.append(event["score"])
+        if event.get("label"):
+            labels.append(event["label"])
+        if event.get("failureLabel"):
+            failures.append(event["failureLabel"])
+        flags += event.get("policyFlags") or ()
+        failed += [assertion for assertion in event.get("assertions") or () if not assertion["passed"]]
     if scores:
         values["evaluationScore"] = min(scores)
-    values["evaluationLabels"] = frozenset([event["label"] for event in evaluations if event.get("label")])
-    values["failureLabels"] = frozenset([event["failureLabel"] for event in evaluations if event.get("failureLabel")])
+    values["evaluationLabels"] = frozenset(labels)
+    values["failureLabels"] = frozenset(failures)
     values["failedAssertions"] = frozenset([assertion["name"] for assertion in failed])
     values["failedSeverities"] = frozenset([one["severity"] for one in failed if one.get("severity")])
-    values["policyFlags"] = frozenset([flag for event in evaluations for flag in event.get("policyFlags") or ()])
+    values["policyFlags"] = frozenset(flags)
 
 
 _NONE: dict[str, Any] = {}

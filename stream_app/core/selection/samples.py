@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import lru_cache
 from hashlib import sha256
+from json.encoder import encode_basestring
 from typing import Any
 
 from stream_app.core.conditions import Value
@@ -37,7 +38,7 @@ def rate_of(sample: Sample, stratum: Stratum) -> float:
 def draw(seed: str, reason: str, stratum: Stratum, call_id: str) -> float:
     """A number in [0, 1): the first 8 bytes of SHA-256 over the compact JSON `[seed, reason, stratum, callId]`."""
     hasher = _begun(seed, reason, tuple(stratum.items())).copy()
-    hasher.update(b"," + write_json(call_id) + b"]")
+    hasher.update(f",{encode_basestring(call_id)}]".encode())
     digest = hasher.digest()
     return (int.from_bytes(digest[:8], "big") >> 11) / (_SPAN >> 11)
 
