@@ -21,6 +21,7 @@ import msgspec
 
 from stream_app.core.evidence import AcceptedEvent
 from stream_app.core.identity_records import LinkRecord, ParkRecord, PassingEvent, Place
+from stream_app.core.instants import parse_instant
 from stream_app.core.model import Identifier, Model, Text
 
 MAX_HOPS = 8
@@ -100,7 +101,10 @@ def fold_park(state: Alias, record: ParkRecord, now: int | None) -> Resolution:
         return Resolution(state, (event,))
     if any(waiting.position == event.position for waiting in state.parked):
         return Resolution(state)
-    since = state.since if state.since is not None else now
+    since = state.since
+    if since is None and now is not None:
+        # The clock may stand far back behind an outage, and then leap: the wait begins when the event came.
+        since = max(now, parse_instant(event.received_at))
     return Resolution(msgspec.structs.replace(state, parked=(*state.parked, event), since=since))
 
 

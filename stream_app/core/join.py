@@ -30,6 +30,7 @@ from stream_app.core.identity_records import Place
 from stream_app.core.judgement import Disposition, Outcome
 from stream_app.core.orders import Conflict
 from stream_app.core.standing import View
+from stream_app.core.waiting import seen_at
 
 
 def fold_event(state: CallState | None, record: Heard, view: View) -> Outcome:
@@ -52,7 +53,7 @@ def fold_event(state: CallState | None, record: Heard, view: View) -> Outcome:
     if disposition == "duplicate":
         return Outcome(after, disposition=disposition)
     if after.version and after.changed_at is None:
-        after = replace(after, changed_at=view.now or 0)
+        after = replace(after, changed_at=seen_at(view.now or 0, piece))
     return judgement.judge(after, view, before=state, disposition=disposition)
 
 
@@ -60,13 +61,15 @@ def pass_time(state: CallState, view: View) -> Outcome:
     """Let the join's time reach `view.now` for one call: deadlines, soft thresholds, settling, retention."""
     after = state
     if view.now is not None and state.first_seen is None:
-        after = replace(state, first_seen=view.now)
+        after = replace(state, first_seen=max([view.now, *(item.received_at for item in state.items)]))
     return judgement.judge(after, view, before=state)
 
 
 def _admit(state: CallState, item: Piece, same_id: Piece | None, view: View) -> tuple[CallState, Disposition]:
     """Add the item to the call's evidence, or to its duplicates or conflicts."""
-    first_seen = view.now if state.first_seen is None else state.first_seen
+    first_seen = state.first_seen
+    if first_seen is None and view.now is not None:
+        first_seen = seen_at(view.now, item)
     if same_id is None:
         policy = view.active.sha256 if item.kind == "call" and state.policy is None else state.policy
         return replace(state, first_seen=first_seen, items=(*state.items, item), policy=policy), "used"

@@ -387,3 +387,20 @@ def test_what_is_no_evidence_record_is_a_dead_letter() -> None:
     simulator.publish(None, topic="evidence")
     simulator.pump()
     assert [letter["reason"] for letter in simulator.out("dead-letters")] == ["invalid_internal"] * 2
+
+
+def test_a_clock_that_leaps_behind_an_outage_makes_no_orphan_of_what_came_just_now() -> None:
+    """Seen under chaos: the wait for call-ended began at a clock that stood 40 s back, and was over before it began."""
+    policy = default_policy()
+    policy = policy.model_copy(update={"timing": policy.timing.model_copy(update={"orphan": 20_000})})
+    simulator = Simulator(policy=policy)
+    simulator.tick(1000)
+    simulator.now += 40_000
+    simulator.publish(stories.evaluation(failed=True, at=simulator.now))
+    simulator.pump()
+    simulator.tick(0)
+    simulator.publish(stories.call_ended(end=simulator.now))
+    simulator.pump()
+    simulator.tick(40_000)
+    written = [record for topic in ("join-alerts", "seal-orders") for part in simulator.log[topic] for record in part]
+    assert not [record for record in written if b"orphan" in (record.value or b"")]
