@@ -21,7 +21,7 @@ RUNBOOKS: dict[AlertKind, str] = {
 }
 
 
-class Said(msgspec.Struct, frozen=True):
+class Said(msgspec.Struct, frozen=True, gc=False):
     """Which of a call's alerts are out, and which of its timers have spoken: fields of `CallState`."""
 
     firing: tuple[str, ...]

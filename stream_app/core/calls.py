@@ -81,7 +81,7 @@ class Piece(msgspec.Struct, frozen=True, array_like=True, dict=True):
         return Place(self.offset, self.partition, self.topic)
 
 
-class CallState(msgspec.Struct, frozen=True, array_like=True):
+class CallState(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """Everything the join knows of one call; small, because items are reduced events and references."""
 
     call_id: str

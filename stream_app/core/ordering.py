@@ -27,7 +27,7 @@ from stream_app.core.standing import Standing
 from stream_app.core.wire import read_json, write_json
 
 
-class Order(msgspec.Struct, frozen=True):
+class Order(msgspec.Struct, frozen=True, gc=False):
     """A `SealOrder` as the join makes it: what it says is written once, and no model is made of it on the way."""
 
     call_id: str
@@ -78,7 +78,7 @@ class Order(msgspec.Struct, frozen=True):
         return SealOrder.from_dict(read_json(self.to_bytes()))
 
 
-class _ItemRecord(msgspec.Struct, rename="camel"):
+class _ItemRecord(msgspec.Struct, rename="camel", gc=False):
     """Fields in the order of their names, as in all our records; so too below."""
 
     digest: str
@@ -92,7 +92,7 @@ class _ItemRecord(msgspec.Struct, rename="camel"):
     traceparent: str | None
 
 
-class _OrderRecord(msgspec.Struct, rename="camel"):
+class _OrderRecord(msgspec.Struct, rename="camel", gc=False):
     aliases: dict[str, str]
     canonical_call_id: str
     completed_by: str

@@ -37,7 +37,7 @@ class View(msgspec.Struct, frozen=True):
         return self.policies.get(state.policy, self.active) if state.policy else self.active
 
 
-class Standing(msgspec.Struct, frozen=True):
+class Standing(msgspec.Struct, frozen=True, gc=False):
     """A call looked at once: everything the decisions below need, computed from its evidence."""
 
     policy: Policy

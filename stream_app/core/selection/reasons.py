@@ -11,7 +11,7 @@ from stream_app.core.selection.plans import PlannedRow, plan_of
 from stream_app.core.selection.samples import Stratum, is_drawn, rate_of, stratum_of
 
 
-class Hit(msgspec.Struct, frozen=True):
+class Hit(msgspec.Struct, frozen=True, gc=False):
     """One reason that is true of a call. Samples say with which probability, and of which stratum, it was drawn."""
 
     row: ReasonRow
@@ -23,7 +23,16 @@ class Hit(msgspec.Struct, frozen=True):
 
 def reasons_of(policy: Policy, facts: Facts) -> tuple[Hit, ...]:
     """Every reason that is true, in the policy's order; none means that the call is not exported."""
-    hits = [hit for row in plan_of(policy).rows if (hit := _hit(policy, row, facts)) is not None]
+    values = facts.values
+    asked = bool(values["triggers"])
+    hits = []
+    for planned in plan_of(policy).rows:
+        if asked or planned.row.sample is not None:
+            hit = _hit(policy, planned, facts)
+            if hit is not None:
+                hits.append(hit)
+        elif planned.test is not None and planned.test(values):
+            hits.append(Hit(planned.row))
     return tuple(hits)
 
 
