@@ -133,10 +133,12 @@ class PartitionClock:
 
     def _expect(self) -> None:
         """Work everything out anew, for other sources or ways."""
+        expected = [f"{topic}/{number}" for topic, count in self._sources.items() for number in range(count)]
+        self._slowest = {source: self._slowest[source] for source in expected if source in self._slowest}
+        self._moved = {source: self._moved[source] for source in self._slowest}
         self._unheard = set()
-        for topic, partitions in self._sources.items():
-            for partition in range(partitions):
-                self._mend(f"{topic}/{partition}")
+        for source in expected:
+            self._mend(source)
 
     def _mend(self, source: str) -> None:
         marks = self._marks.get(source, {})

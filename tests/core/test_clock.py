@@ -127,6 +127,14 @@ def test_partitions_that_join_late_hold_the_clock_too() -> None:
     assert clock.now == 5300
 
 
+def test_a_topic_made_anew_with_fewer_partitions_waits_for_those_alone() -> None:
+    clock = told(*(record(via, dict.fromkeys(ALL, 5000), {**SOURCES, "tool-call": 2}) for via in (0, 1)))
+    assert clock.now is None
+    for via in (0, 1):
+        clock.hear(record(via, dict.fromkeys(ALL, 5100), {"tool-call": 1}), HOLD)
+    assert (clock.now, clock.unread) == (5100, ())
+
+
 def test_a_record_that_came_no_way_says_nothing() -> None:
     nothing = PartitionClock().to_bytes()
     assert told(record(None, dict.fromkeys(ALL, 5000))).to_bytes() == nothing
