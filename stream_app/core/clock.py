@@ -97,9 +97,9 @@ class PartitionClock:
         if self._began is None:
             self._began = max(told.values())
             changed = True
-        newest = self._newest
+        newest, began = self._newest, bool(self._marks)
         moved = self._move(via, told)
-        if newest:
+        if began:
             self._lived += min(self._newest - newest, max_hold // GAP_SHARE)
         if record.vias > self._vias or not record.sources.items() <= self._sources.items():
             self._vias = max(self._vias, record.vias)
