@@ -196,6 +196,8 @@ class Simulator:
             for name in self.sources:
                 for partition in range(self.partitions):
                     self.clock.confirm(f"{name}/{partition}", self.lanes[name, partition].read)
+                    if self.log[name][partition]:
+                        self.clock.saw(name, self.log[name][partition][-1].timestamp_ms)
             record = self.clock.record(self.sources, self.partitions).to_bytes()
             for partition in range(self.partitions):
                 self._append(Outgoing(IDENTITY.name, None, record, partition=partition))

@@ -101,6 +101,8 @@ class ClockRecord(Model):
     """Input topic -> partition count: what the minimum is taken over."""
     vias: int
     """Number of identity partitions: the join waits for each."""
+    last_record_at: dict[str, int] = Field(default_factory=dict)
+    """Input topic -> broker time of the newest record that this worker has read of it, ms: what silence is told by."""
 
 
 class PolicyActivated(Model):

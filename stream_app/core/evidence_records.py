@@ -82,6 +82,7 @@ class Clock(msgspec.Struct, frozen=True, rename="camel", tag_field="record", tag
     vias: Annotated[int, msgspec.Meta(ge=1)]
     worker: str
     via: int | None = None
+    last_record_at: dict[str, int] = {}
 
 
 class Activation(msgspec.Struct, frozen=True, rename="camel", tag_field="record", tag="policy-activated"):

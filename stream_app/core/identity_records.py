@@ -120,6 +120,7 @@ class HopDoneRecord(_Record, frozen=True, tag="hop-done", kw_only=True):
 class ClockOnward(_Record, frozen=True, tag="clock", kw_only=True):
     """`evidence.ClockRecord`, to be passed on."""
 
+    last_record_at: dict[str, int] = {}
     read_up_to: dict[str, int]
     sources: dict[str, int]
     via: int | None = None

@@ -4,7 +4,8 @@ Theory of operation. One alert a source topic, however many of its partitions st
 for it. What is known comes with the join's clock, in the same log, so every replay says the same. A topic is silent
 
     - when `maxHold` gave up on partitions of it: they are not read (paused, or their worker is gone)
-    - or when nothing was appended to it for `silentAfter` while calls went on ending: its producer is gone
+    - or when calls have gone on ending for `silentAfter`, MIN_CALLS times at least, and nothing was appended to it
+      since: its producer is gone. A quiet night, or a first call in the morning, is no silence
 
 and speaks again when neither holds. Every evidence partition could say so; the first of them alone does.
 """
@@ -18,6 +19,8 @@ from stream_app.core.alerts import RUNBOOKS
 from stream_app.core.orders import JoinAlert
 
 CALLS = "call-ended"
+MIN_CALLS = 20
+"""So often call-ended must have moved on (a clock record sees several calls at a time as one) before it is missed."""
 MAX_NAMED = 16
 """Partitions named in one alert."""
 
@@ -28,14 +31,22 @@ class SourceWatch:
     def __init__(self) -> None:
         self._last: dict[str, int] = {}
         """Topic -> broker time of its newest record, ms; a topic that never had one is expected by nobody."""
+        self._missed: dict[str, tuple[int, int]] = {}
+        """Topic -> broker time of the first call that ended behind its newest record, ms, and how many did."""
         self._silent: dict[str, int] = {}
         """Topic -> the join's time when it was called silent: part of the alert's ID."""
 
-    def hear(self, last_record_at: Mapping[str, int]) -> None:
-        """Take in what one clock record tells. Times only grow, so a repeat changes nothing."""
-        for topic, ms in last_record_at.items():
-            if ms > self._last.get(topic, -1):
-                self._last[topic] = ms
+    def hear(self, last_record_at: Mapping[str, int]) -> bool:
+        """Take in what one clock record tells; says whether it was new. Times only grow: a repeat changes nothing."""
+        moved = {topic: ms for topic, ms in last_record_at.items() if ms > self._last.get(topic, -1)}
+        self._last.update(moved)
+        for topic in moved:
+            self._missed.pop(topic, None)
+        if CALLS in moved:
+            for topic in self._last.keys() - moved.keys():
+                since, calls = self._missed.get(topic, (moved[CALLS], 0))
+                self._missed[topic] = (since, calls + 1)
+        return bool(moved)
 
     def judge(self, now: int, unread: Iterable[str], silent_after: int) -> list[JoinAlert]:
         """What is to be said at the join's time `now`, ms; `unread` are the sources that its clock gave up on."""
@@ -51,10 +62,10 @@ class SourceWatch:
     def _why(self, now: int, unread: Iterable[str], silent_after: int) -> dict[str, str]:
         found: dict[str, str] = {}
         if now - self._last.get(CALLS, -silent_after) < silent_after:
-            for topic, last in self._last.items():
-                if now - last >= silent_after:
-                    minutes = (now - last) // 60_000
-                    found[topic] = f"nothing was appended to {topic} for {minutes} min, while calls go on ending"
+            for topic, (since, calls) in self._missed.items():
+                if calls >= MIN_CALLS and now - since >= silent_after:
+                    minutes = (now - since) // 60_000
+                    found[topic] = f"calls have gone on ending for {minutes} min, and nothing was appended to {topic}"
         topics: dict[str, list[str]] = {}
         for source in unread:
             topics.setdefault(source.rpartition("/")[0], []).append(source)
@@ -66,7 +77,8 @@ class SourceWatch:
 
     def to_bytes(self) -> bytes:
         """The row."""
-        return json.dumps({"last": self._last, "silent": self._silent}, sort_keys=True, separators=(",", ":")).encode()
+        document = {"last": self._last, "missed": self._missed, "silent": self._silent}
+        return json.dumps(document, sort_keys=True, separators=(",", ":")).encode()
 
     @classmethod
     def from_bytes(cls, row: bytes | None) -> SourceWatch:
@@ -75,6 +87,7 @@ class SourceWatch:
         if row is not None:
             document = json.loads(row)
             watch._last, watch._silent = document["last"], document["silent"]
+            watch._missed = {topic: (since, calls) for topic, (since, calls) in document["missed"].items()}
         return watch
 
 

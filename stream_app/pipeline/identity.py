@@ -353,6 +353,7 @@ class IdentityPartition:
     def _onward(self, record: ClockOnward) -> tuple[Outgoing, ...]:
         """The record with the way it came by, for every evidence partition; the bytes are made once."""
         onward = ClockOnward(
+            last_record_at=record.last_record_at,
             read_up_to=record.read_up_to,
             sources=record.sources,
             via=self._partition,

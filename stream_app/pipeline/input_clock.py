@@ -22,6 +22,7 @@ class InputClock:
         self._worker = worker
         self._pending: dict[str, deque[tuple[int, int]]] = {}
         self._marks: dict[str, int] = {}
+        self._last: dict[str, int] = {}
 
     def own(self, sources: set[str]) -> None:
         """Partitions that this worker owns from now on; statements about others are forgotten."""
@@ -42,6 +43,16 @@ class InputClock:
             _, appended_at = waiting.popleft()
             self._marks[source] = max(appended_at, self._marks.get(source, appended_at))
 
+    def saw(self, topic: str, appended_at: int) -> None:
+        """A record of the topic that was appended at this time was read, ms."""
+        self._last[topic] = max(appended_at, self._last.get(topic, appended_at))
+
     def record(self, sources: dict[str, int], vias: int) -> ClockRecord:
         """The statement to write now; `sources` are all input topics with their partition counts."""
-        return ClockRecord(worker=self._worker, read_up_to=dict(self._marks), sources=sources, vias=vias)
+        return ClockRecord(
+            worker=self._worker,
+            read_up_to=dict(self._marks),
+            sources=sources,
+            vias=vias,
+            last_record_at=dict(self._last),
+        )

@@ -18,6 +18,7 @@ from stream_app.core.judgement import Outcome
 from stream_app.core.open_calls import OpenCalls
 from stream_app.core.ordering import Order
 from stream_app.core.policy import Policy
+from stream_app.core.source_alerts import SourceWatch
 from stream_app.core.standing import View
 from stream_app.core.wire import read_json, write_json
 from stream_app.pipeline import outputs
@@ -28,6 +29,7 @@ __all__ = ["Ended", "JoinPartition", "Observer", "local_rows"]
 
 _POLICY = b"policy:"
 _CLOCK = b"clock"
+_SOURCES = b"sources"
 _ACTIVE = b"active"
 _OPEN = b"open"
 _NOTHING = Effects()
@@ -58,6 +60,8 @@ class JoinPartition:
         self._suffix = f"/{partition}".encode()
         """Rows that every partition has carry its number, so that no cache can mix them up."""
         self._clock = PartitionClock()
+        self._watch = SourceWatch() if partition == 0 else None
+        """Sources that have gone silent; every partition hears of them, the first one says so."""
         self._policies: dict[str, Policy] = {default_policy.sha256: default_policy}
         self._active = default_policy
         self._scanned = 0
@@ -72,6 +76,8 @@ class JoinPartition:
         clock = self._rows.get(_CLOCK + self._suffix)
         if clock is not None:
             self._clock = PartitionClock.from_bytes(clock)
+        if self._watch is not None:
+            self._watch = SourceWatch.from_bytes(self._rows.get(_SOURCES + self._suffix))
         counts = self._rows.get(_OPEN + self._suffix)
         if counts is not None:
             self._open = OpenCalls.from_bytes(counts)
@@ -118,6 +124,7 @@ class _Batch:
         self._stage_rows: dict[bytes, tuple[int, bytes]] = {}
         self._opened_by = -1
         self._clocked_by = -1
+        self._watched = False
         self._view = stage._view()
         self._counts: defaultdict[tuple[str, Ended], int] = defaultdict(int)
         self._fired: list[Order] = []
@@ -166,8 +173,14 @@ class _Batch:
         self._clocked_by = index
         self._view = stage._view()
         now = stage._clock.now
+        if stage._watch is not None and stage._watch.hear(record.last_record_at):
+            self._watched = True
         if now is None or now == before:
             return
+        if stage._watch is not None:
+            for alert in stage._watch.judge(now, stage._clock.unread, stage._active.timing.deadline):
+                self._watched = True
+                self._sends[index].append(outputs.alert(alert, "join", alert.alert_id.split("/")[0]))
         for call_id in self._due(now):
             call = self._calls[call_id]
             assert call.state is not None
@@ -243,7 +256,10 @@ class _Batch:
             rows.setdefault(self._opened_by, []).append((_OPEN + self._stage._suffix, row))
         later: dict[int, tuple[Row, ...]] = {}
         if self._clocked_by >= 0:
-            later[self._clocked_by] = ((_CLOCK + self._stage._suffix, self._stage._clock.to_bytes()),)
+            clocked: tuple[Row, ...] = ((_CLOCK + self._stage._suffix, self._stage._clock.to_bytes()),)
+            if self._stage._watch is not None and self._watched:
+                clocked += ((_SOURCES + self._stage._suffix, self._stage._watch.to_bytes()),)
+            later[self._clocked_by] = clocked
         if rows and self._stage._stale:  # Tidying up is worth no commit of its own.
             local.setdefault(next(iter(rows)), []).extend((key, None) for key in self._stage._stale)
             self._stage._stale = []

@@ -76,6 +76,8 @@ class IntakeClock:
             upto = await self._confirmed(consumer, tp)
             if upto is not None:
                 self._clock.confirm(source, upto)
+            if tp in consumer.handed_at:
+                self._clock.saw(source.rpartition("/")[0], consumer.handed_at[tp])
         vias = self._settings.internal_partitions
         value = self._clock.record(self._sources, vias).to_bytes()
         written = await self._host.publisher.send_all(

@@ -76,6 +76,8 @@ class BatchConsumer(driver.Consumer):  # type: ignore[misc]
         self._read_offset = _NoReadOffsets()
         self.rounds = 0
         self.handed: dict[Any, int] = {}
+        self.handed_at: dict[Any, int] = {}
+        """Time stamp of the last record handed over, ms."""
         self.seeks = 0
         """Seeks that were done. A fetch during which one was done, or is under way, proves nothing."""
         self._seeking = 0
@@ -131,7 +133,7 @@ class BatchConsumer(driver.Consumer):  # type: ignore[misc]
                 if not self.flow_active or self.app.consumer_generation_id != generation or not self._as_before(seeks):
                     return
                 batch = records[start : start + MAX_BATCH]
-                self.handed[tp] = batch[-1].offset
+                self.handed[tp], self.handed_at[tp] = batch[-1].offset, batch[-1].timestamp
                 yield tp, _message(tp, batch, generation, seeks)
                 if start + MAX_BATCH < len(records):
                     behind.append((tp, records, start + MAX_BATCH))

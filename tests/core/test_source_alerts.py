@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from stream_app.core.orders import JoinAlert
-from stream_app.core.source_alerts import MAX_NAMED, SourceWatch
+from stream_app.core.source_alerts import MAX_NAMED, MIN_CALLS, SourceWatch
 
 AFTER = 900_000
 T = 1_780_000_000_000
@@ -19,19 +19,37 @@ def watch(**last: int) -> SourceWatch:
     return made
 
 
+def calls(one: SourceWatch, start: int, end: int, count: int = MIN_CALLS) -> None:
+    """Calls that end at this many different times from `start` to `end`."""
+    for number in range(count):
+        one.hear({"call-ended": start + (end - start) * number // (count - 1)})
+
+
 def test_a_topic_that_stops_while_calls_go_on_is_one_alert_until_it_speaks_again() -> None:
     one = watch(call_ended=T, evaluation_completed=T)
-    assert one.judge(T + AFTER - 1, (), AFTER) == []
-    one.hear({"call-ended": T + AFTER})
-    (alert,) = one.judge(T + AFTER, (), AFTER)
-    assert (alert.alert_id, alert.state) == (f"evaluation-completed/source_silent/{T + AFTER}", "firing")
-    assert alert.detail == "nothing was appended to evaluation-completed for 15 min, while calls go on ending"
-    one.hear({"call-ended": T + 2 * AFTER})
+    calls(one, T + 1, T + AFTER)
+    assert one.judge(T + AFTER, (), AFTER) == []
+    (alert,) = one.judge(T + AFTER + 1, (), AFTER)
+    assert (alert.alert_id, alert.state) == (f"evaluation-completed/source_silent/{T + AFTER + 1}", "firing")
+    assert alert.detail == "calls have gone on ending for 15 min, and nothing was appended to evaluation-completed"
+    calls(one, T + AFTER + 2, T + 2 * AFTER)
     assert one.judge(T + 2 * AFTER, (), AFTER) == [], "one alert for one cause"
     one.hear({"evaluation-completed": T + 2 * AFTER + 1})
     assert said(one.judge(T + 2 * AFTER + 2, (), AFTER)) == [
-        (f"evaluation-completed/source_silent/{T + AFTER}", "resolved")
+        (f"evaluation-completed/source_silent/{T + AFTER + 1}", "resolved")
     ]
+
+
+def test_the_first_call_in_the_morning_misses_nobody() -> None:
+    one = watch(call_ended=T, evaluation_completed=T)
+    one.hear({"call-ended": T + 10 * AFTER})
+    assert one.judge(T + 10 * AFTER, (), AFTER) == []
+
+
+def test_a_few_calls_without_tools_are_no_silence() -> None:
+    one = watch(call_ended=T, tool_call=T)
+    calls(one, T + 1, T + 3 * AFTER, MIN_CALLS - 1)
+    assert one.judge(T + 3 * AFTER, (), AFTER) == []
 
 
 def test_when_no_calls_end_nothing_else_is_expected() -> None:
@@ -56,11 +74,13 @@ def test_very_many_partitions_are_counted() -> None:
     assert alert.detail.endswith("tool-call/015 and 5 more")
 
 
-def test_a_restart_between_says_nothing_twice() -> None:
-    one = watch(call_ended=T + AFTER, evaluation_completed=T)
-    assert len(one.judge(T + AFTER, (), AFTER)) == 1
+def test_a_restart_between_says_nothing_twice_and_forgets_nothing() -> None:
+    one = watch(call_ended=T, evaluation_completed=T)
+    calls(one, T + 1, T + AFTER)
+    one = SourceWatch.from_bytes(one.to_bytes())
+    assert len(one.judge(T + AFTER + 1, (), AFTER)) == 1
     again = SourceWatch.from_bytes(one.to_bytes())
-    assert again.judge(T + AFTER, (), AFTER) == []
+    assert again.judge(T + AFTER + 2, (), AFTER) == []
     again.hear({"evaluation-completed": T + AFTER + 5})
     assert [state for _, state in said(again.judge(T + AFTER + 5, (), AFTER))] == ["resolved"]
     assert SourceWatch.from_bytes(None).to_bytes() == SourceWatch().to_bytes()
@@ -68,5 +88,6 @@ def test_a_restart_between_says_nothing_twice() -> None:
 
 def test_older_times_change_nothing() -> None:
     one = watch(call_ended=T + AFTER, tool_call=T + AFTER)
-    one.hear({"tool-call": T})
+    assert not one.hear({"tool-call": T})
+    assert one.hear({"tool-call": T + AFTER + 1})
     assert one.judge(T + AFTER, (), AFTER) == []

@@ -17,6 +17,7 @@ from stream_app.core.alias_rows import read_row
 from stream_app.core.call_rows import read_call
 from stream_app.core.evidence import PolicyActivated
 from stream_app.core.ordering import Order
+from stream_app.core.wire import read_json
 from stream_app.pipeline.join import Ended, JoinPartition, Observer
 from stream_app.pipeline.ports import Effects, Outgoing
 from stream_app.policy_file import default_policy
@@ -404,3 +405,23 @@ def test_a_clock_that_leaps_behind_an_outage_makes_no_orphan_of_what_came_just_n
     simulator.tick(40_000)
     written = [record for topic in ("join-alerts", "seal-orders") for part in simulator.log[topic] for record in part]
     assert not [record for record in written if b"orphan" in (record.value or b"")]
+
+
+def test_a_source_that_falls_silent_while_calls_go_on_is_one_alert_over_restarts_and_ends_when_it_speaks() -> None:
+    simulator = Simulator(partitions=2)
+    simulator.publish(stories.evaluation("judged-0", call="call-0", at=simulator.now))
+    for minute in range(24):
+        ended = stories.call_ended(f"ended-{minute}", call=f"call-{minute}", end=simulator.now)
+        simulator.publish(ended)
+        simulator.tick(MINUTE)
+        if minute in (12, 22):
+            simulator.restart(rewind=3)
+
+    def silent() -> list[tuple[str, str]]:
+        alerts = [read_json(record.value or b"") for part in simulator.log["join-alerts"] for record in part]
+        return [(one["alertId"].split("/")[0], one["state"]) for one in alerts if one["kind"] == "source_silent"]
+
+    assert silent() == [("evaluation-completed", "firing")]
+    simulator.publish(stories.evaluation("judged-1", call="call-4", at=simulator.now))
+    simulator.tick(1000)
+    assert silent() == [("evaluation-completed", "firing"), ("evaluation-completed", "resolved")]

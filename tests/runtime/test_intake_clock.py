@@ -45,6 +45,7 @@ class Consumer:
     def __init__(self) -> None:
         self.rounds = 0
         self.handed: dict[TP, int] = {}
+        self.handed_at: dict[TP, int] = {}
         self.positions: dict[TP, int | None] = {}
         self.assigned = {A, B, FOREIGN}
 
