@@ -7,7 +7,7 @@ import os
 import shutil
 import sys
 import uuid
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -57,7 +57,9 @@ def policy(*, selected: float, deadline_ms: int = 12 * 3_600_000) -> Policy:
 class Line:
     """One deployment of ours on the bench's broker: its topics, and the stage processes that were started on it."""
 
-    def __init__(self, options: Options, kafka: Kafka, chosen: Policy, directory: Path, prefix: str) -> None:
+    def __init__(
+        self, options: Options, kafka: Kafka, chosen: Policy, directory: Path, prefix: str, more: Mapping[str, str]
+    ) -> None:
         self.options, self.kafka, self.prefix, self.directory = options, kafka, prefix, directory
         self.policy = chosen
         (directory / "policy.yaml").write_text(policy_file.dump(chosen))
@@ -72,18 +74,16 @@ class Line:
             "STREAM_APP_INPUT_PARTITIONS": str(PARTITIONS),
             "STREAM_APP_SESSION_TIMEOUT_S": "30",
             "STREAM_APP_LOG_LEVEL": "WARNING",
+            **{f"STREAM_APP_{name.upper()}": value for name, value in more.items()},
         }
-        self.processes: list[Running] = []
-
-    @property
-    def settings(self) -> Settings:
-        """What the stages read."""
         values = {
             name.removeprefix("STREAM_APP_").lower(): value
             for name, value in self.environment.items()
             if name.startswith("STREAM_APP_")
         }
-        return Settings(**values)  # type: ignore[arg-type]
+        # Once: building them costs two milliseconds, and names are asked for with every record.
+        self.settings = Settings(**values)  # type: ignore[arg-type]
+        self.processes: list[Running] = []
 
     @property
     def evidence(self) -> str:
@@ -146,8 +146,7 @@ async def directory_of_run(options: Options, kafka: Kafka) -> AsyncIterator[tupl
 async def line_of_run(options: Options, kafka: Kafka, chosen: Policy, **settings: str) -> AsyncIterator[Line]:
     """A deployment with its topics; its processes end with it. `settings`: STREAM_APP_* without that prefix."""
     async with directory_of_run(options, kafka) as (prefix, directory):
-        line = Line(options, kafka, chosen, directory, prefix)
-        line.environment |= {f"STREAM_APP_{name.upper()}": value for name, value in settings.items()}
+        line = Line(options, kafka, chosen, directory, prefix, settings)
         try:
             await line.create()
             yield line
