@@ -122,6 +122,8 @@ class Seen(Binding):
 class Line:
     """A lane that is done with everything at once."""
 
+    name = "a lane"
+
     closed = False
     done_upto: int | None = None
 

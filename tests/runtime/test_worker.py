@@ -90,6 +90,7 @@ import asyncio
 
 class Faust:
     crash_reason = "the group is gone"
+    rebalancing = True
     in_worker = False
     ends = {ends}
     hangs = {hangs}
@@ -104,7 +105,7 @@ async def nothing(self): pass
 
 class Pretended(Host):
     def __init__(self, settings, binding, recorder):
-        self.binding, self.app = binding, Faust()
+        self.binding, self.app, self._closing = binding, Faust(), set()
     open = close = nothing
     async def close_lanes(self): print("lanes closed", flush=True)
 
