@@ -2,9 +2,10 @@
 
 Theory of operation. What is paused stands in the compacted topic `partition-states`, so it holds over restarts and
 rebalances; every intake worker follows that topic. A partition that breaks a limit (`core.poison`) is paused by the
-worker that reads it: the fold ends behind the record that broke it, and says so on the topic and, for the alert, in the
-join's input. Records behind are not taken, not acknowledged and not lost: when `running` is read, the partition is read
-on from there. While it is paused the join's clock stands behind it for `maxHold`, as behind any input that is not read.
+worker that reads it: the fold ends behind the record that broke it, and says so on the topic. Records behind are not
+taken, not acknowledged and not lost: when `running` is read, the partition is read on from there. While it is paused
+the join's clock stands behind it for `maxHold`, as behind any input that is not read; then its source is alerted as
+silent.
 
     running --limit or operator--> paused --operator--> running (the limits count anew)
 """
@@ -41,17 +42,22 @@ async def read_states(settings: Settings) -> dict[str, PartitionState]:
     """What was last said of each input partition. Raises KafkaUnavailable, TopicAbsent."""
     states: dict[str, PartitionState] = {}
     async for record in read_topic(settings, PARTITION_STATES.name):
-        _take(states, record)
+        state = _state_in(record)
+        if state is not None:
+            states[state.source] = state
     return states
 
 
-def _take(states: dict[str, PartitionState], record: Incoming) -> PartitionState | None:
+def _state_in(record: Incoming) -> PartitionState | None:
     try:
-        state = PartitionState.from_dict(read_json(record.value or b""))
+        return PartitionState.from_dict(read_json(record.value or b""))
     except (WireError, ValidationError):
         return None  # Not ours: the topic is written by this module and the command alone.
-    states[state.source] = state
-    return state
+
+
+def _place(source: str) -> tuple[str, int]:
+    topic, _, partition = source.rpartition("/")
+    return topic, int(partition)
 
 
 class Pausable(Protocol):
@@ -116,9 +122,8 @@ class Breaker:
                     offset=batch[index].offset + 1,
                 )
                 self._states[source] = state
-                topic, _, partition = source.rpartition("/")
                 if self._reader is not None:
-                    self._reader.pause(topic, int(partition))
+                    self._reader.pause(*_place(source))
                 log.error("%s is paused: %s; `stream-app partitions resume %s` reads on", source, broken, source)
                 last = Effects(sends=(*effects.sends, record_of(state)))
                 return [*done[:index], last]
@@ -132,19 +137,18 @@ class Breaker:
             try:
                 async for record in read_topic(self._settings, PARTITION_STATES.name, start=behind, follow=True):
                     behind[record.topic, record.partition] = record.offset + 1
-                    known = self._states.copy()
-                    state = _take(self._states, record)
-                    if state is not None and known.get(state.source) != state:
+                    state = _state_in(record)
+                    if state is not None and self._states.get(state.source) != state:
+                        self._states[state.source] = state
                         await self._tell(state)
             except KafkaUnavailable as error:
                 log.warning("cannot follow what is paused, trying again: %s", error)
             await asyncio.sleep(AGAIN_S)
 
     async def _tell(self, state: PartitionState) -> None:
-        topic, _, partition = state.source.rpartition("/")
         assert self._reader is not None
         log.warning("%s is %s (%s): %s", state.source, state.state, state.by, state.reason)
         if state.state == "paused":
-            self._reader.pause(topic, int(partition))
+            self._reader.pause(*_place(state.source))
         else:
-            await self._reader.resume(topic, int(partition))
+            await self._reader.resume(*_place(state.source))

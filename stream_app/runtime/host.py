@@ -247,7 +247,7 @@ class Host:
         """Faust has set its own recovery aside: take the partitions over. It swallows errors, so none is raised here.
 
         A revocation may come at any await. Faust cancels us or not, as it happens: so the generation of the group and
-        that of our own (`_taking`, which a revocation drops at once) are looked at again before anything counts.
+        our own take-over (`_owned`, which a revocation drops at once) are looked at again before anything counts.
         """
         generation = self.app.consumer_generation_id
         await self._let_go()
