@@ -162,7 +162,7 @@ class Host:
         """Connect the producer and start what the binding needs; before the Faust app starts."""
         await self.publisher.__aenter__()
         if self._table is not None:
-            stores.discard_unreadable(self._table)
+            stores.guard(self._table)
             changelog = self._table.changelog_topic_name
             self._names[changelog.removeprefix(self.settings.topic_prefix)] = changelog
             short = {full: topic for topic, full in self._names.items()}

@@ -22,7 +22,7 @@ from typing import Any
 
 from stream_app.runtime.durable import Fenced
 from stream_app.runtime.record_batches import Partitioner
-from stream_app.runtime.replay import LocalRows, ends_of, replay
+from stream_app.runtime.replay import LocalRows, Reader, ends_of, replay
 from stream_app.runtime.steps import reached
 from stream_app.runtime.tables import TablePartition
 from stream_app.settings import Settings
@@ -67,12 +67,13 @@ class Owned:
         await asyncio.gather(*(fenced.fence() for fenced in self.fenced.values()))
         reached("fencing")
         fenced_at = time.monotonic()
-        # 2. Look at the stores.
-        ends = await ends_of(self._settings, self._changelog, partitions)
-        for partition in partitions:
-            self.tables[partition] = self._trusted(partition, ends[partition])
-        # 3. Replay.
-        done = await replay(self._settings, self._changelog, self.tables, derive)
+        async with Reader(self._settings) as reader:
+            # 2. Look at the stores.
+            ends = await ends_of(reader, self._changelog, partitions)
+            for partition in partitions:
+                self.tables[partition] = self._trusted(partition, ends[partition])
+            # 3. Replay.
+            done = await replay(reader, self._changelog, self.tables, ends, derive)
         for partition, fenced in self.fenced.items():
             fenced.bind(self.tables[partition])
         log.info(

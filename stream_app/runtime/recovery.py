@@ -1,7 +1,8 @@
 """The only place where Faust's recovery of tables is set aside: it finds nothing to do, and we replay (`ownership`).
 
-Faust calls `on_recover` when it has nothing left to replay; there the partitions are taken over. Private name relied
-on: `Recovery._build_offsets`, which is told that every changelog was read to its end.
+Faust calls `on_recover` when it has nothing left to replay; there the partitions are taken over. Private names relied
+on: `Recovery._build_offsets`, which is told that every changelog was read to its end, and
+`TableManager._update_channels`.
 """
 
 from __future__ import annotations
@@ -27,6 +28,12 @@ class Tables(TableManager):  # type: ignore[misc]
     """Faust's table manager with that recovery; a public setting (`TableManager`)."""
 
     _recovery: Recovery | None = None
+
+    async def on_start(self) -> None:
+        """At once. Faust first waits a second for tables that are made late; a stage has its one table before that."""
+        if not self.should_stop:
+            await self._update_channels()
+            await self.recovery.start()
 
     @property
     def recovery(self) -> Recovery:

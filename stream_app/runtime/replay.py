@@ -41,69 +41,8 @@ class Replayed:
     seconds: float
 
 
-async def ends_of(settings: Settings, changelog: str, partitions: list[int]) -> dict[int, int]:
-    """Where the changelog ends for committed readers, by partition. Ask only behind the fence: nothing comes after."""
-    async with _Reader(settings) as consumer:
-        places = {TopicPartition(changelog, partition): partition for partition in partitions}
-        ends = await consumer.end_offsets(list(places))
-        return {places[place]: end for place, end in ends.items()}
-
-
-async def replay(
-    settings: Settings, changelog: str, tables: Mapping[int, TablePartition], derive: LocalRows
-) -> Replayed:
-    """Bring every store to the end of its changelog. The partitions must be fenced: then nothing comes behind the end.
-
-    Raises ReplayStalled, KafkaUnavailable.
-    """
-    began = time.monotonic()
-    records = 0
-    async with _Reader(settings) as consumer:
-        places = {TopicPartition(changelog, partition): table for partition, table in tables.items()}
-        consumer.assign(list(places))
-        begins = await consumer.beginning_offsets(list(places))
-        ends = await consumer.end_offsets(list(places))
-        behind = set()
-        for place, table in places.items():
-            start = max(begins[place], 0 if table.offset is None else table.offset + 1)
-            consumer.seek(place, start)
-            if start < ends[place]:
-                behind.add(place)
-            else:
-                consumer.pause(place)
-        moved = told = time.monotonic()
-        while behind:
-            before = records
-            for place, fetched in (await consumer.getmany(*behind, timeout_ms=200)).items():
-                places[place].load(_rows(fetched, derive), fetched[-1].offset)
-                records += len(fetched)
-                reached("replaying")
-            for place in list(behind):
-                if await consumer.position(place) >= ends[place]:
-                    behind.discard(place)
-                    consumer.pause(place)
-            now = time.monotonic()
-            if records != before:
-                moved = now
-            elif now - moved > STALL_S:
-                raise ReplayStalled(f"no record of {changelog} for {STALL_S:g} s, {len(behind)} partitions to go")
-            if now - told > PROGRESS_EVERY_S:
-                told = now
-                log.info("replaying %s: %d records, %d partitions to go", changelog, records, len(behind))
-    return Replayed(records, time.monotonic() - began)
-
-
-def _rows(fetched: list[Any], derive: LocalRows) -> list[tuple[bytes, bytes | None]]:
-    rows: list[tuple[bytes, bytes | None]] = []
-    for record in fetched:
-        rows.append((record.key, record.value))
-        if record.value is not None:
-            rows.extend(derive(record.key, record.value))
-    return rows
-
-
-class _Reader:
-    """A consumer of no group, of committed records."""
+class Reader:
+    """A consumer of no group, of committed records: one connection for the changelog's ends and for its records."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -115,6 +54,7 @@ class _Reader:
             auto_offset_reset="earliest",
             fetch_max_wait_ms=100,
             max_partition_fetch_bytes=4 << 20,
+            retry_backoff_ms=20,  # The first look-up of a topic always finds it unknown, and waits so long.
             request_timeout_ms=int(settings.request_timeout_s * 1000),
         )
 
@@ -128,3 +68,67 @@ class _Reader:
 
     async def __aexit__(self, *_: object) -> None:
         await self._consumer.stop()
+
+
+async def ends_of(reader: Any, changelog: str, partitions: list[int]) -> dict[int, int]:
+    """Where the changelog ends for committed readers, by partition. Ask only behind the fence: nothing comes after."""
+    places = {TopicPartition(changelog, partition): partition for partition in partitions}
+    ends = await reader.end_offsets(list(places))
+    return {places[place]: end for place, end in ends.items()}
+
+
+async def replay(
+    reader: Any, changelog: str, tables: Mapping[int, TablePartition], ends: Mapping[int, int], derive: LocalRows
+) -> Replayed:
+    """Bring every store to the end of its changelog. The partitions must be fenced: then nothing comes behind the end.
+
+    Raises ReplayStalled.
+    """
+    began = moved = told = time.monotonic()
+    records = 0
+    behind = await _sought(reader, changelog, tables, ends)
+    while behind:
+        before = records
+        for place, fetched in (await reader.getmany(*behind, timeout_ms=200)).items():
+            behind[place].load(_rows(fetched, derive).items(), fetched[-1].offset)
+            records += len(fetched)
+            reached("replaying")
+        for place in list(behind):
+            if await reader.position(place) >= ends[place.partition]:
+                del behind[place]
+                reader.pause(place)
+        now = time.monotonic()
+        if records != before:
+            moved = now
+        elif now - moved > STALL_S:
+            raise ReplayStalled(f"no record of {changelog} for {STALL_S:g} s, {len(behind)} partitions to go")
+        if now - told > PROGRESS_EVERY_S:
+            told = now
+            log.info("replaying %s: %d records, %d partitions to go", changelog, records, len(behind))
+    return Replayed(records, time.monotonic() - began)
+
+
+async def _sought(
+    reader: Any, changelog: str, tables: Mapping[int, TablePartition], ends: Mapping[int, int]
+) -> dict[TopicPartition, TablePartition]:
+    """The stores that are behind, with the reader where each goes on. Nothing is asked or fetched for the others."""
+    places = {TopicPartition(changelog, number): table for number, table in tables.items() if ends[number]}
+    begins = await reader.beginning_offsets(list(places)) if places else {}
+    starts = {
+        place: max(begins[place], 0 if table.offset is None else table.offset + 1) for place, table in places.items()
+    }
+    behind = {place: table for place, table in places.items() if starts[place] < ends[place.partition]}
+    if behind:
+        reader.assign(list(behind))
+    for place in behind:
+        reader.seek(place, starts[place])
+    return behind
+
+
+def _rows(fetched: list[Any], derive: LocalRows) -> dict[bytes, bytes | None]:
+    """What the records leave: the last row of each key, and the local rows of those alone."""
+    rows: dict[bytes, bytes | None] = {record.key: record.value for record in fetched}
+    for key, row in list(rows.items()):
+        if row is not None:
+            rows.update(derive(key, row))
+    return rows

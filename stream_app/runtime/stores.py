@@ -1,10 +1,11 @@
-"""The only place where a local store that RocksDB cannot read is thrown away, before Faust opens it.
+"""The only place where a local store that RocksDB cannot read is thrown away, as it is opened.
 
 The store is a copy of the changelog, so nothing is lost with it. Left in place it would end the process at every start:
-Faust opens the stores itself, long before a partition is taken over. A store that opens and turns out to be damaged
-later ends the process too (`distrust`), and is thrown away by the next one.
+Faust opens the stores itself, long before a partition is taken over. So what opens them is wrapped: trying them out
+beforehand would cost a second opening, with all that lies in their logs. A store that opens and turns out to be damaged
+later ends the process (`distrust`), and is thrown away by the next one.
 
-Private names relied on: the store's `partition_path`, `rocksdb_options` and `read_only`.
+Private names relied on: the store's `partition_path` and `_open_for_partition`.
 """
 
 from __future__ import annotations
@@ -23,26 +24,29 @@ DOUBTED = "stores-doubted"
 """A file beside the stores: the process before ended because one of them was damaged."""
 
 
-def discard_unreadable(table: Any) -> list[int]:
-    """Try every store of the table below this process's slot; remove those that cannot be read. Returns which.
+def guard(table: Any) -> None:
+    """Have every store that cannot be read removed when it is opened, and made anew; remove those in doubt now.
 
     Call it while nobody has them open: the slot's lock is ours, and Faust has not started.
     """
     store, doubted = table.data, _marker(table.app)
-    there = [partition for partition in range(table.partitions) if store.partition_path(partition).exists()]
-    gone = []
-    for partition in there:
-        reason = (
-            "the process before met damage in one of its stores" if doubted.exists() else _unreadable(store, partition)
-        )
-        if reason is not None:
-            log.warning(
-                "%s partition %d: the local store is removed and will be replayed: %s", table.name, partition, reason
-            )
-            _remove(store.partition_path(partition))
-            gone.append(partition)
-    doubted.unlink(missing_ok=True)
-    return gone
+    if doubted.exists():
+        for partition in range(table.partitions):
+            if store.partition_path(partition).exists():
+                _remove(table, partition, "the process before met damage in one of its stores")
+        doubted.unlink()
+    really_open = store._open_for_partition
+
+    def opened(partition: int) -> Any:
+        try:
+            return really_open(partition)
+        except Exception as error:  # RocksDB raises nothing more exact.
+            if not any(sign in str(error) for sign in UNREADABLE):
+                raise
+            _remove(table, partition, str(error))
+        return really_open(partition)
+
+    store._open_for_partition = opened
 
 
 def distrust(app: Any, error: BaseException) -> bool:
@@ -60,19 +64,10 @@ def _marker(app: Any) -> Path:
     return Path(app.conf.datadir) / DOUBTED
 
 
-def _unreadable(store: Any, partition: int) -> str | None:
-    path = store.partition_path(partition)
-    try:
-        store.rocksdb_options.open(path, read_only=store.read_only).close()
-    except Exception as error:  # RocksDB raises nothing more exact.
-        if any(sign in str(error) for sign in UNREADABLE):
-            return str(error)
-        log.warning("the local store %s cannot be opened now: %s", path, error)
-    return None
-
-
-def _remove(path: Path) -> None:
+def _remove(table: Any, partition: int, reason: str) -> None:
+    log.warning("%s partition %d: the local store is removed and will be replayed: %s", table.name, partition, reason)
+    path: Path = table.data.partition_path(partition)
     if path.is_dir():
         shutil.rmtree(path)
     else:
-        path.unlink()
+        path.unlink(missing_ok=True)

@@ -262,6 +262,20 @@ PINS: tuple[Pin, ...] = (
     Pin(
         "faust.tables.manager:TableManager.recovery", "source", "f7226be333bc", 4, "replaced: makes our recovery, once"
     ),
+    Pin(
+        "faust.tables.manager:TableManager.on_start",
+        "source",
+        "35aa469ac19e",
+        4,
+        "replaced: as there, without the second of waiting",
+    ),
+    Pin(
+        "faust.tables.manager:TableManager._update_channels",
+        "source",
+        "fbf8c1558b2d",
+        4,
+        "starts the table and its channel",
+    ),
     Pin("faust.tables.base:Collection.call_recover_callbacks", "source", "63b285a17ec4", 4, "awaits our callback"),
     Pin(
         f"{DRIVER}:ConsumerRebalanceListener.on_partitions_assigned",
@@ -286,7 +300,7 @@ PINS: tuple[Pin, ...] = (
         4,
         "opens and remembers the partition's store, in `_dbs`",
     ),
-    Pin(f"{STORE}._open_for_partition", "source", "72ed20affeec", 4, "opens it with the table's options"),
+    Pin(f"{STORE}._open_for_partition", "source", "72ed20affeec", 4, "wrapped: opens it with the table's options"),
     Pin(f"{STORE}.partition_path", "source", "1fbecba87cec", 4, "where it lies: wiped there"),
     Pin(
         f"{STORE}.assign_partitions",
@@ -309,7 +323,7 @@ PINS: tuple[Pin, ...] = (
         4,
         "drops its reference; RocksDB's lock goes with the last one",
     ),
-    Pin("faust.stores.rocksdb:RocksDBOptions.open", "source", "a641ea631063", 4, "tried before Faust does it"),
+    Pin("faust.stores.rocksdb:RocksDBOptions.open", "source", "a641ea631063", 4, "raises what RocksDB says"),
     Pin(
         f"{DRIVER}:Consumer.highwaters",
         "source",

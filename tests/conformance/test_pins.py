@@ -56,7 +56,7 @@ def test_every_private_name_that_the_engine_uses_is_pinned() -> None:
     last = {re.split(r"[.:]", pin.name)[-1] for pin in PINS}
     overridden = {
         "_wait_next_records", "_new_offset", "_add_gap", "_create_worker_consumer", "_new_consumer_thread",
-        "_build_offsets", "_db_for_partition", "partition_path",
+        "_build_offsets", "_db_for_partition", "_open_for_partition", "_update_channels", "partition_path",
     }  # fmt: skip
     sources = [
         (ROOT / "stream_app" / "runtime" / f"{name}.py").read_text(encoding="utf-8")

@@ -93,11 +93,11 @@ async def test_the_fence_stands_before_the_end_of_the_log_is_asked_for(
     await zombie.take(0)
     real, attempts = ownership.ends_of, []
 
-    async def ends_of(settings: Settings, name: str, partitions: list[int]) -> dict[int, int]:
+    async def ends_of(reader: Any, name: str, partitions: list[int]) -> dict[int, int]:
         with pytest.raises(ProducerFenced) as refused:
             await zombie.keep({b"call": b"between"})
         attempts.append(refused.type)
-        return await real(settings, name, partitions)
+        return await real(reader, name, partitions)
 
     monkeypatch.setattr(ownership, "ends_of", ends_of)
     await owner.take(0)

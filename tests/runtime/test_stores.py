@@ -13,7 +13,7 @@ from typing import Any
 import faust
 import pytest
 
-from stream_app.runtime.stores import DOUBTED, discard_unreadable, distrust
+from stream_app.runtime.stores import DOUBTED, distrust, guard
 from stream_app.runtime.tables import STORE_OPTIONS, TablePartition
 
 
@@ -84,16 +84,18 @@ async def test_a_store_that_cannot_be_opened_is_removed_and_its_neighbour_stays(
     with pytest.raises(Exception, match=r"Corruption|No such file"):  # What Faust would meet.
         table.data._db_for_partition(3)
     shutil.rmtree(table.data.partition_path(3))
-    assert discard_unreadable(table) == [1]
-    assert "join partition 1: the local store is removed and will be replayed" in caplog.text
+    guard(table)
     assert TablePartition(table, 1).offset is None, "a new store: the replay begins at the beginning"
     assert TablePartition(table, 2).offset == 1_999
+    assert caplog.text.count("the local store is removed and will be replayed") == 1
+    assert "join partition 1: the local store is removed and will be replayed" in caplog.text
     closed(table)
 
 
-async def test_sound_stores_stay_and_are_not_left_open(tmp_path: Path) -> None:
+async def test_sound_stores_stay_and_none_is_opened_beforehand(tmp_path: Path) -> None:
     table = filled(tmp_path, 0, 3)
-    assert discard_unreadable(table) == []
+    guard(table)
+    assert table.data._dbs == {}, "nothing is tried out beforehand"
     for partition in (0, 3):
         assert TablePartition(table, partition).get(b"call-0000") is not None
     assert not table.data.partition_path(1).exists(), "looking makes no store"
@@ -105,23 +107,25 @@ async def test_a_file_in_the_way_of_a_store_is_removed(tmp_path: Path) -> None:
     path = table.data.partition_path(2)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text("not a store")
-    assert discard_unreadable(table) == [2]
+    guard(table)
     assert TablePartition(table, 2).offset is None
+    assert path.is_dir()
     closed(table)
 
 
-async def test_what_may_pass_by_itself_removes_nothing(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
+async def test_what_may_pass_by_itself_removes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     table = filled(tmp_path, 1)
 
     def full(*_: Any, **__: Any) -> None:
         raise Exception("IO error: No space left on device: While appending to file: .../000012.log")
 
     monkeypatch.setattr(table.data.rocksdb_options, "open", full)
-    assert discard_unreadable(table) == []
-    assert "cannot be opened now: IO error: No space left on device" in caplog.text
-    assert table.data.partition_path(1).exists()
+    guard(table)
+    with pytest.raises(Exception, match="No space left on device"):
+        TablePartition(table, 1)
+    monkeypatch.undo()
+    assert TablePartition(table, 1).offset == 1_999
+    closed(table)
 
 
 async def test_damage_inside_a_store_is_met_by_every_kind_of_read(tmp_path: Path) -> None:
@@ -152,11 +156,16 @@ async def test_damage_that_ends_a_process_is_removed_by_the_next_one(
     rows.release()
     del met  # Its traceback holds the store open.
     closed(table)
-    assert discard_unreadable(made(tmp_path)) == [], "it opens: nobody knows yet"
+    other = made(tmp_path)
+    guard(other)
+    assert TablePartition(other, 1).offset == 1_999, "it opens: nobody knows yet"
+    closed(other)
     assert distrust(table.app, wrapped)
     again = made(tmp_path)
     with caplog.at_level(logging.WARNING):
-        assert discard_unreadable(again) == [1, 2], "which one it was is not known; both are replayed"
+        guard(again)
+    assert not any(again.data.partition_path(one).exists() for one in (1, 2)), "which it was is not known: both go"
+    assert caplog.text.count("the process before met damage in one of its stores") == 2
     assert not (tmp_path / DOUBTED).exists(), "once"
     assert TablePartition(again, 1).offset is None
     closed(again)
@@ -167,7 +176,9 @@ async def test_any_other_end_of_a_process_leaves_the_stores_alone(tmp_path: Path
     away = RuntimeError("the broker is away")
     away.__cause__ = ValueError("the cause")
     assert not distrust(table.app, away)
-    assert discard_unreadable(table) == []
+    guard(table)
+    assert TablePartition(table, 1).offset == 1_999
+    closed(table)
     caused = RuntimeError("the lane failed")
     caused.__cause__ = Exception("Corruption: block checksum mismatch")
     assert distrust(table.app, caused), "also behind another error"
