@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar, Protocol, TypeVar
 
 import msgspec
@@ -11,6 +11,7 @@ from stream_app.core.evidence import KIND_ORDER, Kind
 from stream_app.core.identity_records import Place
 from stream_app.core.instants import parse_instant
 from stream_app.core.orders import Conflict, SelectionReason
+from stream_app.core.statements import CallStated, Statement, ToolStated, decode_statement
 
 MAX_KEPT_REPEATS = 1000
 """Positions of duplicates kept for the accounting; beyond it they are only counted."""
@@ -39,6 +40,8 @@ class Evidence(Protocol):
     def digest(self) -> str: ...
     @property
     def event(self) -> dict[str, Any]: ...
+    @property
+    def statement(self) -> Statement: ...
 
 
 class _Document:
@@ -47,6 +50,15 @@ class _Document:
     def __get__(self, piece: Any, owner: type | None = None) -> dict[str, Any]:
         document = piece.__dict__["event"] = _DOCUMENT.decode(piece.body)
         return document
+
+
+class _Stated:
+    """Decodes what a piece states, once, where it was not read just now."""
+
+    def __get__(self, piece: Any, owner: type | None = None) -> Statement:
+        made: Statement = decode_statement(piece.body)
+        piece.__dict__["statement"] = made
+        return made
 
 
 class Piece(msgspec.Struct, frozen=True, array_like=True, dict=True):
@@ -74,6 +86,8 @@ class Piece(msgspec.Struct, frozen=True, array_like=True, dict=True):
 
     event: ClassVar[_Document] = _Document()
     """The reduced event, decoded when it is first asked for. Not to be changed."""
+    statement: ClassVar[_Stated] = _Stated()
+    """What decisions need of it."""
 
     @property
     def position(self) -> Place:
@@ -124,6 +138,8 @@ class CallState(msgspec.Struct, frozen=True, array_like=True, gc=False):
         for item in self.items:
             if item.offset == offset and item.partition == partition and item.topic == topic:
                 return True
+        if not self.duplicates and not self.conflicts:
+            return False
         if position in self.duplicates:
             return True
         return any(
@@ -139,32 +155,34 @@ def end_of(call: Evidence, skew_ahead: int, skew_behind: int) -> int:
     Too far ahead is a broken clock. Too far behind is a producer that delivered late: its call deserves its full
     deadline, counted from when we could first know of it.
     """
-    ended = parse_instant(call.event["endedAt"])
-    if ended > call.received_at + skew_ahead or ended < call.received_at - skew_behind:
-        return call.received_at
+    received = call.received_at
+    ended = _ended_at(call)
+    if ended > received + skew_ahead or ended < received - skew_behind:
+        return received
     return ended
 
 
 def stated_end(call: Evidence, skew_ahead: int) -> int:
     """When the source says the call ended, ms, a time in the future replaced by the broker's: it dates the packet."""
-    ended = parse_instant(call.event["endedAt"])
+    ended = _ended_at(call)
     return call.received_at if ended > call.received_at + skew_ahead else ended
 
 
+def _ended_at(call: Evidence) -> int:
+    statement = call.statement
+    assert isinstance(statement, CallStated)
+    return parse_instant(statement.ended_at)
+
+
 _RANKS: Mapping[Kind, int] = {kind: rank for rank, kind in enumerate(KIND_ORDER)}
+_TOOLS = _RANKS["tools"]
 
 
 def _rank(item: Evidence) -> tuple[int, int, str, int, str]:
-    if item.kind != "tools":
-        return (_RANKS[item.kind], 0, "", 0, item.event_id)
-    event = item.event
-    return (
-        _RANKS["tools"],
-        event.get("sequence", 0),
-        event.get("toolCallId", ""),
-        event.get("occurrence", 0),
-        item.event_id,
-    )
+    tool = item.statement
+    if isinstance(tool, ToolStated):
+        return (_TOOLS, tool.sequence or 0, tool.tool_call_id, tool.occurrence, item.event_id)
+    return (_RANKS[item.kind], 0, "", 0, item.event_id)
 
 
 AnyEvidence = TypeVar("AnyEvidence", bound=Evidence)
@@ -177,18 +195,19 @@ def packet_order(items: Sequence[AnyEvidence]) -> tuple[AnyEvidence, ...]:
 
 def aliases_of_items(items: Sequence[Evidence]) -> tuple[dict[str, str], dict[str, tuple[str, ...]]]:
     """(scheme -> shown value, scheme -> its further values) over all evidence; the smallest value is shown."""
-    found: dict[str, set[str]] = {}
-    for item in items:
-        event = item.event
-        for scheme, value in event.get("aliases", {}).items():
-            found.setdefault(scheme, set()).add(value)
-        if "traceId" in event:
-            found.setdefault("traceId", set()).add(event["traceId"])
     shown: dict[str, str] = {}
+    several: dict[str, set[str]] = {}
+    for item in items:
+        statement = item.statement
+        trace_id = statement.trace_id
+        named: Iterable[tuple[str, str]] = statement.aliases.items()
+        if trace_id is not None:
+            named = (*named, ("traceId", trace_id))
+        for scheme, value in named:
+            if shown.setdefault(scheme, value) != value:
+                several.setdefault(scheme, {shown[scheme]}).add(value)
     further: dict[str, tuple[str, ...]] = {}
-    for scheme in sorted(found):
-        first, *rest = sorted(found[scheme])
-        shown[scheme] = first
-        if rest:
-            further[scheme] = tuple(rest)
-    return shown, further
+    for scheme in sorted(several):
+        shown[scheme], *rest = sorted(several[scheme])
+        further[scheme] = tuple(rest)
+    return {scheme: shown[scheme] for scheme in sorted(shown)}, further

@@ -16,6 +16,18 @@ from stream_app.core.calls import BITS, UNTOLD, Piece
 from stream_app.core.evidence import Kind, kind_of
 from stream_app.core.identity_records import Place
 from stream_app.core.instants import parse_instant
+from stream_app.core.statements import (
+    ArtifactStated,
+    CallStated,
+    EvaluationStated,
+    LinkStated,
+    ReportStated,
+    SelectionStated,
+    Statement,
+    ToolStated,
+    TraceStated,
+    decode_statement,
+)
 
 EventType = Literal[
     "call-ended", "tool-call", "artifact-ready", "trace-completed", "evaluation-completed", "call-reported",
@@ -39,29 +51,18 @@ class _Event(msgspec.Struct, frozen=True, gc=False, rename="camel", tag_field="r
     traceparent: str | None = None
 
 
-class _Head(msgspec.Struct, frozen=True, gc=False, rename="camel"):
-    """What folding looks at in every event."""
-
-    event_id: _Id
-    type: EventType
-    occurred_at: str
-    source: str
-    ended_at: str | None = None
-    artifact: Literal["transcript", "recording", "log", "pcap"] | None = None
-    transcript: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
-    recording: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
-    expected_tool_calls: int | None = None
-    tools_final: bool = False
-
-
 class Heard(msgspec.Struct, frozen=True, gc=False):
     """One event of a call, as it was read: a piece of evidence whose times nobody has compared with the broker's."""
 
     call_id: str
-    type: EventType
     piece: Piece
     ended_at: int | None
     """The call's end, ms, where it is a call-ended."""
+
+    @property
+    def type(self) -> EventType:
+        """The event's type."""
+        return TYPES[type(self.piece.statement)]
 
     def clamped(self, skew_ahead: int) -> Piece:
         """The piece; a time further in the future than `skew_ahead` ms is clamped to the broker's, and flagged."""
@@ -93,19 +94,26 @@ class Activation(msgspec.Struct, frozen=True, rename="camel", tag_field="record"
 
 
 _EVENT = msgspec.json.Decoder(_Event)
-_HEAD = msgspec.json.Decoder(_Head)
 _OTHER: msgspec.json.Decoder[Clock | Activation] = msgspec.json.Decoder(Clock | Activation)
-_KINDS: dict[tuple[str, str | None], Kind] = {}
-
-
-def _kind(head: _Head) -> Kind:
-    key = (head.type, head.artifact if head.type == "artifact-ready" else None)
-    kind = _KINDS.get(key)
-    if kind is None:
-        if key == ("artifact-ready", None):
-            raise RecordError("an artifact-ready that does not name its artifact")
-        kind = _KINDS[key] = kind_of({"type": head.type, "artifact": head.artifact})
-    return kind
+TYPES: dict[type, EventType] = {
+    CallStated: "call-ended",
+    ToolStated: "tool-call",
+    EvaluationStated: "evaluation-completed",
+    ArtifactStated: "artifact-ready",
+    TraceStated: "trace-completed",
+    ReportStated: "call-reported",
+    SelectionStated: "selection-requested",
+    LinkStated: "identity-linked",
+}
+"""Event types by what their events state."""
+_CALL_BITS = BITS["call"] | BITS["tools"]
+"""It may say that there are no tool calls."""
+_KIND_BY_ARTIFACT: dict[str, Kind] = {
+    name: kind_of({"type": "artifact-ready", "artifact": name}) for name in ("transcript", "recording", "log", "pcap")
+}
+_KINDS: dict[type, Kind] = {
+    stated: kind_of({"type": name}) for stated, name in TYPES.items() if name != "artifact-ready"
+}
 
 
 def read_record(value: bytes | None) -> Heard | Clock | Activation:
@@ -116,32 +124,36 @@ def read_record(value: bytes | None) -> Heard | Clock | Activation:
             record = _EVENT.decode(data)
         except msgspec.ValidationError:
             return _OTHER.decode(data)
-        return _heard(record, _HEAD.decode(record.event))
+        return _heard(record, decode_statement(record.event))
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
         raise RecordError(f"not an evidence record: {str(error)[:200]}") from None
 
 
-def _heard(record: _Event, head: _Head) -> Heard:
-    call_id, kind, place = record.canonical_call_id, _kind(head), record.position
+def _heard(record: _Event, statement: Statement) -> Heard:
+    call_id, place = record.canonical_call_id, record.position
     if not (call_id.isascii() and call_id.isprintable()) and not _NO_CONTROLS.fullmatch(call_id):
         raise RecordError("a canonical call ID with control characters")
-    bits = BITS[kind]
     ended = None
     awaits = 0
-    if kind == "call":
-        if not head.tools_final:
-            awaits = UNTOLD if head.expected_tool_calls is None else head.expected_tool_calls
-        if head.ended_at is None:
-            raise RecordError("a call-ended without its end")
-        ended = parse_instant(head.ended_at)
-        bits |= BITS["tools"]  # It may say that there are none.
-        if head.transcript is not msgspec.UNSET:
+    if isinstance(statement, CallStated):
+        kind: Kind = "call"
+        bits = _CALL_BITS
+        if not statement.tools_final:
+            awaits = UNTOLD if statement.expected_tool_calls is None else statement.expected_tool_calls
+        ended = parse_instant(statement.ended_at)
+        if statement.transcript is not None:
             bits |= BITS["transcript"]
-        if head.recording is not msgspec.UNSET:
+        if statement.recording is not None:
             bits |= BITS["recording"]
+    else:
+        kind = (
+            _KIND_BY_ARTIFACT[statement.artifact] if isinstance(statement, ArtifactStated) else _KINDS[type(statement)]
+        )
+        bits = BITS[kind]
     piece = Piece(
-        kind, head.event_id, place.topic, place.partition, place.offset, parse_instant(record.received_at),
-        parse_instant(head.occurred_at), False, record.digest, bytes(record.event), bits, record.traceparent,
+        kind, statement.event_id, place.topic, place.partition, place.offset, parse_instant(record.received_at),
+        parse_instant(statement.occurred_at), False, record.digest, bytes(record.event), bits, record.traceparent,
         awaits,
     )  # fmt: skip
-    return Heard(call_id, head.type, piece, ended)
+    piece.__dict__["statement"] = statement
+    return Heard(call_id, piece, ended)

@@ -15,8 +15,10 @@ from pydantic import BeforeValidator, PlainSerializer, ValidationInfo, WithJsonS
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _DAY_MS = 86_400_000
+_ENDINGS = tuple(f".{thousandths:03d}Z" for thousandths in range(1000))
 LATEST_MS = 253_402_300_799_999
 """The last millisecond of the year 9999, beyond which there is no text for a moment."""
+_THOUSANDTHS = {ending: thousandths for thousandths, ending in enumerate(_ENDINGS)}
 _RFC3339 = re.compile(r"\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}:\d{2}(\.\d+)?([Zz]|[+-]\d{2}:\d{2})")
 
 
@@ -37,10 +39,10 @@ def parse_instant(text: str) -> int:
 
     Raises ValueError for anything else, so that a naive local time is never taken for UTC.
     """
-    if len(text) == 24 and text[19] == "." and text[23] == "Z":
-        second, fraction = _second_ms(text[:19]), text[20:23]
-        if second is not None and fraction.isascii() and fraction.isdigit():
-            return second + int(fraction)
+    if len(text) == 24:
+        second, thousandths = _second_ms(text[:19]), _THOUSANDTHS.get(text[19:])
+        if second is not None and thousandths is not None:
+            return second + thousandths
     if not _RFC3339.fullmatch(text):
         raise ValueError("not an RFC 3339 timestamp with an offset (like 2026-06-03T18:42:31.120Z)")
     try:
@@ -55,7 +57,8 @@ def parse_instant(text: str) -> int:
 
 def format_instant(ms: int) -> str:
     """RFC 3339 in UTC with milliseconds: `2026-06-03T18:42:31.120Z`."""
-    return f"{_second_text(ms // 1000)}.{ms % 1000:03d}Z"
+    second, thousandths = divmod(ms, 1000)
+    return _second_text(second) + _ENDINGS[thousandths]
 
 
 @lru_cache(maxsize=4096)

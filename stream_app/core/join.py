@@ -35,16 +35,19 @@ from stream_app.core.waiting import seen_at
 
 def fold_event(state: CallState | None, record: Heard, view: View) -> Outcome:
     """Fold one accepted event; one whose source position the call knows is a repeat, and changes nothing."""
-    if state is None:
-        state = CallState(record.call_id)
-    elif state.knows(record.piece.position):
-        return Outcome(state, disposition="repeat")
     piece = record.clamped(view.active.timing.skew_ahead)
     same_id = None
-    for known in state.items:
-        if known.event_id == piece.event_id:
-            same_id = known
-            break
+    if state is None:
+        state = CallState(record.call_id)
+    else:
+        offset, event_id = piece.offset, piece.event_id
+        for known in state.items:
+            if known.offset == offset and known.partition == piece.partition and known.topic == piece.topic:
+                return Outcome(state, disposition="repeat")
+            if known.event_id == event_id:
+                same_id = known
+        if (state.duplicates or state.conflicts) and state.knows(piece.position):
+            return Outcome(state, disposition="repeat")
     if same_id is None:
         waits = waiting.taken_in(state, record, piece, view)
         if waits is not None:

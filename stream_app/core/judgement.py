@@ -47,27 +47,32 @@ def judge(
     `before` is the call without the record that is folded in: what is not weighed of it yet, is now.
     """
     standing = stand(state, view)
+    now = view.now
     since = state.reason_since
     if since is None:
         if state.unweighed and before is not None:
             since = _weighed(before, state, standing, view)
         if since is None and standing.hits:
-            since = view.now or 0
-    version, reason = state.version, state.ordered_reason
-    changed_at, by_conflict = state.changed_at, state.changed_by_conflict
+            since = now or 0
     if since != state.reason_since:
         state = replace(state, reason_since=since)
     orders: tuple[Order, ...] = ()
     due = _order_due(state, standing, view)
     if due is not None:
-        completed_by, decided_at = due
-        order = ordering.order_of(state, standing, completed_by, decided_at, view.unread)
+        order = ordering.order_of(state, standing, *due, view.unread)
         orders = (order,)
-        version, reason, changed_at, by_conflict = order.version, standing.hits[0].row.reason, None, False
-    said, raised = alerts.raise_due(state, standing, view.now)
-    if _expired(standing, view):
+        state = replace(
+            state,
+            version=order.version,
+            ordered_reason=standing.hits[0].row.reason,
+            changed_at=None,
+            changed_by_conflict=False,
+        )
+    said, raised = alerts.raise_due(state, standing, now)
+    expiry = _expiry(standing)
+    if expiry is not None and now is not None and now >= expiry:
         state = replace(state, firing=said.firing)
-        raised += alerts.resolve_all(state, standing, view.now)
+        raised += alerts.resolve_all(state, standing, now)
         return Outcome(None, orders, tuple(raised), disposition)
     waits = not standing.settled and not said.deadline_passed and not said.orphan_passed
     state = replace(
@@ -76,18 +81,19 @@ def judge(
         orphan_passed=said.orphan_passed,
         soft_passed=said.soft_passed,
         firing=said.firing,
-        version=version,
-        ordered_reason=reason,
-        changed_at=changed_at,
-        changed_by_conflict=by_conflict,
         open_since=standing.anchor if waits else None,
         unweighed=(),
         under=view.active.sha256 if state.policy is None else None,
     )
-    next_look = _next_due(state, standing, view)
+    next_look = _next_due(state, standing, now)
     if next_look != state.due:
         state = replace(state, due=next_look)
     return Outcome(state, orders, tuple(raised), disposition)
+
+
+def next_due(state: CallState, view: View) -> int | None:
+    """When the call must be looked at again, ms of the join's time."""
+    return _next_due(state, stand(state, view), view.now)
 
 
 def _weighed(before: CallState, state: CallState, standing: Standing, view: View) -> int | None:
@@ -108,11 +114,6 @@ def _weighed(before: CallState, state: CallState, standing: Standing, view: View
         if hits_of(replace(before, items=before.items[:count]), by):
             return at
     return None
-
-
-def next_due(state: CallState, view: View) -> int | None:
-    """When the call must be looked at again, ms of the join's time."""
-    return _next_due(state, stand(state, view), view)
 
 
 def _order_due(state: CallState, standing: Standing, view: View) -> tuple[CompletedBy, int | None] | None:
@@ -156,17 +157,14 @@ def _expiry(standing: Standing) -> int | None:
     return None if standing.anchor is None else standing.anchor + max(timing.retention, timing.late_horizon)
 
 
-def _expired(standing: Standing, view: View) -> bool:
-    expiry = _expiry(standing)
-    return expiry is not None and view.now is not None and view.now >= expiry
-
-
-def _next_due(state: CallState, standing: Standing, view: View) -> int | None:
+def _next_due(state: CallState, standing: Standing, now: int | None) -> int | None:
     """The earliest timer that has not passed. Without an anchor: as soon as the join has a time."""
-    if standing.anchor is None:
+    anchor = standing.anchor
+    if anchor is None:
         return 0
-    candidates = [_expiry(standing), _order_at(state, standing), *alerts.due_times(state, standing)]
-    if standing.call and not standing.settled:
-        candidates.append(standing.anchor + standing.policy.timing.tool_settle)
-    now = view.now
-    return min((due for due in candidates if due is not None and (now is None or due > now)), default=None)
+    candidates = [_expiry(standing), _order_at(state, standing)]
+    if not standing.settled:
+        candidates += alerts.due_times(state, standing)
+        if standing.call:
+            candidates.append(anchor + standing.policy.timing.tool_settle)
+    return min([due for due in candidates if due is not None and (now is None or due > now)], default=None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Any, Literal
 
 from pydantic import Field
@@ -9,6 +10,7 @@ from pydantic import Field
 from stream_app.core.evidence import Kind, Position
 from stream_app.core.instants import Instant
 from stream_app.core.model import Identifier, Model, Sha256
+from stream_app.core.statements import Statement, statement_of
 
 CompletedBy = Literal["all_evidence", "deadline", "reason_deadline", "orphan_deadline", "operator"]
 SelectionReason = Literal[
@@ -42,6 +44,11 @@ class Item(Model):
     digest: Sha256
     event: dict[str, Any]
     traceparent: str | None = None
+
+    @cached_property
+    def statement(self) -> Statement:
+        """What the event states, for decisions."""
+        return statement_of(self.event)
 
 
 class Conflict(Model):

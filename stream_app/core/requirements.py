@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from stream_app.core.calls import Evidence
 from stream_app.core.evidence import Kind
 from stream_app.core.orders import Missing
+from stream_app.core.statements import ArtifactStated, CallStated, ToolStated
 
 EXPECTED_FROM: dict[Kind, str] = {
     "call": "call-ended",
@@ -28,39 +29,53 @@ _SIMPLE: frozenset[Kind] = frozenset(EXPECTED_FROM) - {"tools", "transcript", "r
 
 def tool_count(items: Sequence[Evidence]) -> int:
     """Distinct tool keys seen."""
-    return len({(item.event["toolCallId"], item.event["occurrence"]) for item in items if item.kind == "tools"})
+    keys = set()
+    for item in items:
+        tool = item.statement
+        if isinstance(tool, ToolStated):
+            keys.add((tool.tool_call_id, tool.occurrence))
+    return len(keys)
 
 
 def is_present(kind: Kind, items: Sequence[Evidence], call: Evidence | None) -> bool:
     """Whether the required kind is there. Tools are, when as many came as the call announced, or at least one."""
+    stated = None if call is None else call.statement
+    ended = stated if isinstance(stated, CallStated) else None
     if kind == "tools":
-        expected = call.event.get("expectedToolCalls") if call else None
-        if expected is None:
-            return tool_count(items) > 0 or bool(call and call.event.get("toolsFinal"))
-        return bool(tool_count(items) >= expected)
+        count = tool_count(items)
+        if ended is None or ended.expected_tool_calls is None:
+            return count > 0 or (ended is not None and ended.tools_final is True)
+        return count >= ended.expected_tool_calls
     artifact = kind in ("transcript", "recording")
-    if artifact and call and kind in call.event:
+    if artifact and ended is not None and (ended.transcript if kind == "transcript" else ended.recording) is not None:
         return True
-    for item in items:
-        if item.kind == kind and (
-            not artifact or (item.event["availability"] == "ready" and "reference" in item.event)
-        ):
-            return True
-    return False
+    return any(item.kind == kind and (not artifact or _is_ready(item)) for item in items)
+
+
+def _is_ready(item: Evidence) -> bool:
+    stated = item.statement
+    return isinstance(stated, ArtifactStated) and stated.availability == "ready" and stated.reference is not None
 
 
 def declared_never(kind: Kind, items: Sequence[Evidence]) -> Evidence | None:
     """The statement that this artifact will never come, if there is one; the smallest event ID speaks."""
-    statements = [item for item in items if item.kind == kind and item.event.get("availability") == "never"]
-    return min(statements, key=lambda item: item.event_id, default=None)
+    smallest = None
+    for item in items:
+        if item.kind != kind or (smallest is not None and smallest.event_id <= item.event_id):
+            continue
+        stated = item.statement
+        if isinstance(stated, ArtifactStated) and stated.availability == "never":
+            smallest = item
+    return smallest
 
 
 def tools_settled(items: Sequence[Evidence], call: Evidence, since_end_ms: int | None, tool_settle: int) -> bool:
     """No more tool calls are to be waited for: all announced came, the source said so, or enough time has passed."""
-    expected = call.event.get("expectedToolCalls")
-    if expected is not None and tool_count(items) >= expected:
+    stated = call.statement
+    assert isinstance(stated, CallStated)
+    if stated.tools_final:
         return True
-    if call.event.get("toolsFinal"):
+    if stated.expected_tool_calls is not None and tool_count(items) >= stated.expected_tool_calls:
         return True
     return since_end_ms is not None and since_end_ms >= tool_settle
 
@@ -80,7 +95,7 @@ def missing_of(required: tuple[Kind, ...], items: Sequence[Evidence], call: Evid
             Missing(
                 kind=kind,
                 reason="declared_never" if never else "never_seen",
-                detail=never.event.get("reason") if never else None,
+                detail=never.statement.reason if never and isinstance(never.statement, ArtifactStated) else None,
                 expected_from=EXPECTED_FROM[kind],
             )
         )

@@ -65,18 +65,18 @@ def stand(state: CallState, view: View) -> Standing:
     """Look at the call: facts, reasons, requirements, gaps, whether it is settled (rule 4)."""
     policy = view.policy_of(state)
     timing = policy.timing
-    facts = facts_of(state.call_id, state.items)
-    call = facts.primary("call")
+    items = state.items
+    facts = facts_of(state.call_id, items)
+    call = facts.primaries.get("call")
     hits = _hits(state, policy, facts)
     required = required_kinds(policy, facts, hits)
-    missing = missing_of(required, state.items, call)
-    anchor = end_of(call, timing.skew_ahead, timing.skew_behind) if call else state.first_seen
-    since_end = None if view.now is None or anchor is None else view.now - anchor
-    settled = (
-        call is not None
-        and all(gap.reason == "declared_never" for gap in missing)
-        and tools_settled(state.items, call, since_end, timing.tool_settle)
-    )
+    missing = missing_of(required, items, call)
+    if call is None:
+        return Standing(policy, call, facts, hits, required, missing, state.first_seen, False)
+    anchor = end_of(call, timing.skew_ahead, timing.skew_behind)
+    since_end = None if view.now is None else view.now - anchor
+    settled = not missing or all(gap.reason == "declared_never" for gap in missing)
+    settled = settled and tools_settled(items, call, since_end, timing.tool_settle)
     return Standing(policy, call, facts, hits, required, missing, anchor, settled)
 
 
@@ -101,8 +101,9 @@ def _hits(state: CallState, policy: Policy, facts: Facts) -> tuple[Hit, ...]:
     A call that was selected stays selected: its reviewers must hear of what came later, also of what cleared it.
     """
     hits = reasons_of(policy, facts)
-    readings = [reasons_of(policy, facts_of(state.call_id, items)) for items in _readings(state)]
-    if not readings and state.ordered_reason is None:
+    several = state.alternates or facts.calls > 1
+    readings = [reasons_of(policy, facts_of(state.call_id, items)) for items in _readings(state)] if several else ()
+    if not several and state.ordered_reason is None:
         return hits
     found = {hit.row.reason: hit for hit in hits}
     for reading in readings:

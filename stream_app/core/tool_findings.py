@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from stream_app.core.calls import Evidence
+from stream_app.core.statements import ToolStated
 
 Finding = Literal["failed", "timed_out", "invalid_result", "duplicated_write", "reports_disagree"]
 
@@ -54,6 +55,9 @@ def tool_key(event: dict[str, Any]) -> ToolKey:
     return (event["toolCallId"], event.get("occurrence", 1))
 
 
+_NO_FINDINGS: frozenset[Finding] = frozenset()
+
+
 def merged_tools(items: Iterable[Evidence]) -> tuple[MergedTool, ...]:
     """The call's tool calls in the order they were made (by sequence, then time, then key); other kinds are skipped."""
     reports: dict[ToolKey, list[Evidence]] = {}
@@ -73,13 +77,14 @@ def count_and_findings(items: Sequence[Evidence]) -> tuple[int, frozenset[Findin
 
     The same as by `merged_tools`. A call's tool calls are mostly reported once each, and nothing then needs merging.
     """
-    keys = {tool_key(item.event) for item in items}
-    if len(keys) == len(items):
-        found = {item.event["status"] for item in items}
-        writes = [item for item in items if item.event.get("sideEffect")]
+    if not items:
+        return 0, _NO_FINDINGS
+    stated: list[ToolStated] = [item.statement for item in items]  # type: ignore[misc]
+    if len({(tool.tool_call_id, tool.occurrence) for tool in stated}) == len(stated):
+        unlike = [tool.status for tool in stated if tool.status != "succeeded"]
+        writes = [tool for tool in stated if tool.side_effect is not None]
         if len(writes) < 2:
-            found.discard("succeeded")
-            return len(keys), frozenset(found)
+            return len(stated), frozenset(unlike) if unlike else _NO_FINDINGS  # type: ignore[arg-type]
     merged = merged_tools(items)
     return len(merged), frozenset(finding for tool in merged for finding in tool.findings)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Literal
 
 from pydantic import ValidationError
@@ -13,7 +13,7 @@ from stream_app.core.call_rows import read_call, write_call
 from stream_app.core.calls import CallState
 from stream_app.core.clock import PartitionClock
 from stream_app.core.due_index import CALL_PREFIX, local_rows
-from stream_app.core.evidence_records import Activation, Clock, Heard, RecordError, read_record
+from stream_app.core.evidence_records import TYPES, Activation, Clock, EventType, Heard, RecordError, read_record
 from stream_app.core.judgement import Outcome
 from stream_app.core.open_calls import OpenCalls
 from stream_app.core.ordering import Order
@@ -36,18 +36,20 @@ _NOTHING = Effects()
 
 Row = tuple[bytes, bytes | None]
 Ended = Literal["used", "duplicate", "conflict"]
-Observer = Callable[[Mapping[tuple[str, Ended], int], Sequence[Order]], None]
+Observer = Callable[[Mapping[tuple[EventType, Ended], int], Sequence[Order]], None]
 """Told of each batch: how many events of a type ended how; the orders that the passing of time made."""
 
 
 class _Call:
     """A call while a batch is folded: its state, and what its row said before."""
 
-    __slots__ = ("changed_by", "state", "stored_due")
+    __slots__ = ("changed_by", "key", "state", "stored")
 
-    def __init__(self, row: bytes | None) -> None:
-        self.state: CallState | None = None if row is None else read_call(row)
-        self.stored_due = None if self.state is None else self.state.due
+    def __init__(self, key: bytes, row: bytes | None) -> None:
+        self.key = key
+        """The call's ID."""
+        self.stored: CallState | None = None if row is None else read_call(row)
+        self.state = self.stored
         self.changed_by = -1
         """Index in the batch of the last record that changed it; -1: none did."""
 
@@ -119,29 +121,33 @@ class _Batch:
     def __init__(self, stage: JoinPartition, batch: Sequence[Incoming]) -> None:
         self._stage = stage
         self._batch = batch
-        self._calls: dict[bytes, _Call] = {}
-        self._sends: list[list[Outgoing]] = [[] for _ in batch]
+        self._calls: dict[str, _Call] = {}
+        self._sends: defaultdict[int, list[Outgoing]] = defaultdict(list)
+        """Index in the batch -> what its record sends."""
         self._stage_rows: dict[bytes, tuple[int, bytes]] = {}
         self._opened_by = -1
         self._clocked_by = -1
         self._watched = False
         self._view = stage._view()
-        self._counts: defaultdict[tuple[str, Ended], int] = defaultdict(int)
+        self._counts: defaultdict[tuple[type, Ended], int] = defaultdict(int)
         self._fired: list[Order] = []
 
     def fold(self) -> list[Effects]:
         """The effects, one for each record."""
-        records = [_read(incoming) for incoming in self._batch]
-        self._load([record.call_id.encode() for record in records if isinstance(record, Heard)])
+        records = [_read(incoming.value) for incoming in self._batch]
+        self._load([record.call_id for record in records if type(record) is Heard])
+        calls, counts, fold_event = self._calls, self._counts, join.fold_event
         for index, record in enumerate(records):
             if isinstance(record, Heard):
-                call = self._calls[record.call_id.encode()]
-                outcome = join.fold_event(call.state, record, self._view)
+                call = calls[record.call_id]
+                outcome = fold_event(call.state, record, self._view)
                 ended = outcome.disposition
                 if ended is None or ended == "repeat":
                     continue
-                self._counts[record.type, ended] += 1
-                self._take(index, call, outcome)
+                counts[type(record.piece.statement), ended] += 1
+                call.state, call.changed_by = outcome.state, index
+                if outcome.orders or outcome.alerts:
+                    self._say(index, outcome)
             elif isinstance(record, Clock):
                 self._tick(index, record)
             elif isinstance(record, Activation):
@@ -149,17 +155,21 @@ class _Batch:
             else:
                 self._refuse(index)
         effects = self._effects()
-        if self._stage._observe and (self._counts or self._fired):
-            self._stage._observe(self._counts, self._fired)
+        if self._stage._observe and (counts or self._fired):
+            told: dict[tuple[str, Ended], int] = {
+                (TYPES[stated], ended): count for (stated, ended), count in counts.items()
+            }
+            self._stage._observe(told, self._fired)
         return effects
 
-    def _load(self, call_ids: Sequence[bytes]) -> None:
+    def _load(self, call_ids: Iterable[str]) -> None:
         wanted = [call_id for call_id in dict.fromkeys(call_ids) if call_id not in self._calls]
         if not wanted:
             return
-        rows = self._stage._rows.get_many([CALL_PREFIX + call_id for call_id in wanted])
-        for call_id, row in zip(wanted, rows, strict=True):
-            self._calls[call_id] = _Call(row)
+        keys = [call_id.encode() for call_id in wanted]
+        rows = self._stage._rows.get_many([CALL_PREFIX + key for key in keys])
+        for call_id, key, row in zip(wanted, keys, rows, strict=True):
+            self._calls[call_id] = _Call(key, row)
 
     def _refuse(self, index: int) -> None:
         letter = outputs.dead_letter(self._batch[index], "join", "invalid_internal", "not an evidence record")
@@ -186,24 +196,26 @@ class _Batch:
             assert call.state is not None
             outcome = join.pass_time(call.state, self._view)
             self._fired += outcome.orders
-            self._take(index, call, outcome)
+            call.state, call.changed_by = outcome.state, index
+            self._say(index, outcome)
 
-    def _due(self, now: int) -> list[bytes]:
+    def _due(self, now: int) -> list[str]:
         """Calls whose time has come, earliest first, equal times by call ID: the same in every run."""
         indexed = [
             due_index.read_key(key) for key, _ in self._stage._rows.scan(*due_index.bounds(self._stage._scanned, now))
         ]
-        self._load([call_id for _, call_id in indexed])
-        for due, call_id in indexed:
-            if self._calls[call_id].stored_due != due:
-                self._stage._stale.append(due_index.entry_key(due, call_id))
+        self._load([key.decode() for _, key in indexed])
+        for due, key in indexed:
+            stored = self._calls[key.decode()].stored
+            if stored is None or stored.due != due:
+                self._stage._stale.append(due_index.entry_key(due, key))
         self._stage._scanned = now + 1
         ripe = []
         for call_id, call in self._calls.items():
             due_at = None if call.state is None else call.state.due
             if due_at is not None and due_at <= now:
-                ripe.append((due_at, call_id))
-        return [call_id for _, call_id in sorted(ripe)]
+                ripe.append((due_at, call.key, call_id))
+        return [call_id for _, _, call_id in sorted(ripe)]
 
     def _activate(self, index: int, record: Activation) -> None:
         try:
@@ -219,41 +231,44 @@ class _Batch:
         self._stage_rows[key] = (index, write_json(policy.to_dict()))
         self._stage_rows[_ACTIVE + stage._suffix] = (index, policy.sha256.encode())
 
-    def _take(self, index: int, call: _Call, outcome: Outcome) -> None:
+    def _say(self, index: int, outcome: Outcome) -> None:
         for order in outcome.orders:
             self._sends[index].append(Outgoing(SEAL_ORDERS.name, order.call_id.encode(), order.to_bytes()))
         for alert in outcome.alerts:
             assert alert.canonical_call_id is not None
             self._sends[index].append(outputs.alert(alert, "join", alert.canonical_call_id))
-        before, after = call.state, outcome.state
-        if after is before or after == before:
-            return
-        call.state, call.changed_by = after, index
-        was, is_ = None if before is None else before.open_since, None if after is None else after.open_since
-        if was != is_ and self._stage._open.move(was, is_):
-            self._opened_by = index
 
     def _effects(self) -> list[Effects]:
         """Every row once, with the last record that changed it."""
         rows: dict[int, list[Row]] = {}
         local: dict[int, list[Row]] = {}
-        for call_id, call in self._calls.items():
+        move = self._stage._open.move
+        for call in self._calls.values():
             index = call.changed_by
             if index < 0:
                 continue
-            state = call.state
-            rows.setdefault(index, []).append((CALL_PREFIX + call_id, None if state is None else write_call(state)))
-            due = None if state is None else state.due
-            if due != call.stored_due:
-                if call.stored_due is not None:
-                    local.setdefault(index, []).append((due_index.entry_key(call.stored_due, call_id), None))
+            state, stored, key = call.state, call.stored, call.key
+            if state == stored:
+                continue
+            if state is None:
+                row = due = since = None
+            else:
+                row, due, since = write_call(state), state.due, state.open_since
+            rows.setdefault(index, []).append((CALL_PREFIX + key, row))
+            was, had = (None, None) if stored is None else (stored.due, stored.open_since)
+            if due != was:
+                moved = local.setdefault(index, [])
+                if was is not None:
+                    moved.append((due_index.entry_key(was, key), None))
                 if due is not None:
-                    local.setdefault(index, []).append(due_index.entry(due, call_id))
+                    moved.append(due_index.entry(due, key))
+            if since != had and move(had, since):
+                self._opened_by = max(self._opened_by, index)
         for key, (index, value) in self._stage_rows.items():
             rows.setdefault(index, []).append((key, value))
         if self._opened_by >= 0:
-            row = self._stage._open.to_bytes()
-            rows.setdefault(self._opened_by, []).append((_OPEN + self._stage._suffix, row))
+            counts = self._stage._open.to_bytes()
+            rows.setdefault(self._opened_by, []).append((_OPEN + self._stage._suffix, counts))
         later: dict[int, tuple[Row, ...]] = {}
         if self._clocked_by >= 0:
             clocked: tuple[Row, ...] = ((_CLOCK + self._stage._suffix, self._stage._clock.to_bytes()),)
@@ -263,16 +278,19 @@ class _Batch:
         if rows and self._stage._stale:  # Tidying up is worth no commit of its own.
             local.setdefault(next(iter(rows)), []).extend((key, None) for key in self._stage._stale)
             self._stage._stale = []
-        return [
-            Effects(tuple(sends), tuple(rows.get(index, ())), tuple(local.get(index, ())), later.get(index, ()))
-            if sends or index in rows or index in later
-            else _NOTHING
-            for index, sends in enumerate(self._sends)
-        ]
+        effects = [_NOTHING] * len(self._batch)
+        for index in {*self._sends, *rows, *later}:
+            effects[index] = Effects(
+                tuple(self._sends.get(index, ())),
+                tuple(rows.get(index, ())),
+                tuple(local.get(index, ())),
+                later.get(index, ()),
+            )
+        return effects
 
 
-def _read(incoming: Incoming) -> Heard | Clock | Activation | None:
+def _read(value: bytes | None) -> Heard | Clock | Activation | None:
     try:
-        return read_record(incoming.value)
+        return read_record(value)
     except RecordError:
         return None

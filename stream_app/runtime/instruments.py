@@ -12,6 +12,7 @@ import msgspec
 from msgspec.structs import replace
 
 from stream_app.core.dead_letters import DeadLetterReason
+from stream_app.core.evidence_records import EventType
 from stream_app.core.ordering import Order
 from stream_app.core.orders import AlertKind, CompletedBy, SealOrder
 from stream_app.core.packet import Packet
@@ -183,7 +184,7 @@ def count(recorder: Recorder, stage: StageName, effects: Effects) -> None:
 def join_observer(recorder: Recorder) -> Observer:
     """Counts how each event ended in the join, and how late deadlines fired against this machine's clock."""
 
-    def observe(ended: Mapping[tuple[str, Ended], int], fired: Sequence[Order]) -> None:
+    def observe(ended: Mapping[tuple[EventType, Ended], int], fired: Sequence[Order]) -> None:
         for (event_type, disposition), count in ended.items():
             recorder.event(event_type, disposition, count=count)
         for order in fired:

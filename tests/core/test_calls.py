@@ -20,7 +20,8 @@ AHEAD, BEHIND = 60_000, 600_000
 
 
 def record(received_at: int, **event: object) -> Heard:
-    document = {"eventId": "e", "type": "tool-call", "source": "s", "occurredAt": format_instant(START_MS), **event}
+    common = {"eventId": "e", "type": "trace-completed", "source": "s"}
+    document = {**common, "occurredAt": format_instant(START_MS), **event}
     return heard(
         EventRecord(
             canonical_call_id="call-1",

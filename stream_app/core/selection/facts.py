@@ -6,23 +6,55 @@ flag that was raised once is a reason to look, and taking it back later must not
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
+from operator import attrgetter
 from typing import Any
 
 import msgspec
 
 from stream_app.core.calls import Evidence
-from stream_app.core.conditions import Value
+from stream_app.core.conditions import FactName, Value
 from stream_app.core.evidence import Kind
+from stream_app.core.statements import (
+    ArtifactStated,
+    CallStated,
+    Checked,
+    EvaluationStated,
+    ReportStated,
+    SelectionStated,
+)
 from stream_app.core.tool_findings import MergedTool, count_and_findings, merged_tools
 
-_CALL_FIELDS = (
-    "queue", "language", "agentId", "agentVersion", "cohort", "region", "disconnectReason", "workflowAgent",
-    "expectedToolCalls", "toolsFinal", "channels", "durationMs",
-)  # fmt: skip
-_MEASURES = ("minAsrConfidence", "minIntentConfidence", "maxSilenceMs", "p95ResponseMs", "interruptions")
-_QUALITY = ("mos", "packetLossPct", "jitterMs")
+_Get = Callable[[Any], Any]
+_CALL: tuple[tuple[FactName, _Get], ...] = (
+    ("queue", attrgetter("queue")),
+    ("language", attrgetter("language")),
+    ("agentId", attrgetter("agent_id")),
+    ("agentVersion", attrgetter("agent_version")),
+    ("cohort", attrgetter("cohort")),
+    ("region", attrgetter("region")),
+    ("disconnectReason", attrgetter("disconnect_reason")),
+    ("workflowAgent", attrgetter("workflow_agent")),
+    ("expectedToolCalls", attrgetter("expected_tool_calls")),
+    ("toolsFinal", attrgetter("tools_final")),
+    ("channels", attrgetter("channels")),
+    ("durationMs", attrgetter("duration_ms")),
+)
+"""Facts and where a call-ended states them; so below for its measures and the line's quality."""
+_MEASURES: tuple[tuple[FactName, _Get], ...] = (
+    ("minAsrConfidence", attrgetter("min_asr_confidence")),
+    ("minIntentConfidence", attrgetter("min_intent_confidence")),
+    ("maxSilenceMs", attrgetter("max_silence_ms")),
+    ("p95ResponseMs", attrgetter("p95_response_ms")),
+    ("interruptions", attrgetter("interruptions")),
+)
+_QUALITY: tuple[tuple[FactName, _Get], ...] = (
+    ("mos", attrgetter("mos")),
+    ("packetLossPct", attrgetter("packet_loss_pct")),
+    ("jitterMs", attrgetter("jitter_ms")),
+)
+_NONE: frozenset[str] = frozenset()
 
 
 class Facts(msgspec.Struct, frozen=True, dict=True):
@@ -32,6 +64,8 @@ class Facts(msgspec.Struct, frozen=True, dict=True):
     values: Mapping[str, Value]
     items: Sequence[Evidence]
     primaries: Mapping[Kind, Evidence]
+    calls: int = 0
+    """How many call-ended events there are."""
 
     @cached_property
     def tools(self) -> tuple[MergedTool, ...]:
@@ -56,77 +90,100 @@ class Facts(msgspec.Struct, frozen=True, dict=True):
 def facts_of(call_id: str, items: Sequence[Evidence]) -> Facts:
     """The facts in this evidence, whatever its order and however often a piece is in it."""
     primaries: dict[Kind, Evidence] = {}
-    evaluations: list[dict[str, Any]] = []
+    evaluations: list[EvaluationStated] = []
     tools: list[Evidence] = []
     reported: list[str] = []
     triggers: list[str] = []
+    calls = 0
     for item in items:
         kind = item.kind
-        current = primaries.setdefault(kind, item)
-        if current is not item and _rank(item) > _rank(current):
+        current = primaries.get(kind)
+        if current is None or _rank(item) > _rank(current):
             primaries[kind] = item
         if kind == "tools":
             tools.append(item)
-        elif kind == "evaluation":
-            evaluations.append(item.event)
-        elif kind == "report":
-            reported.append(item.event.get("reportedBy", "customer"))
-        elif kind == "selection":
-            triggers.append(item.event["trigger"])
+            continue
+        statement = item.statement
+        if isinstance(statement, CallStated):
+            calls += 1
+        elif isinstance(statement, EvaluationStated):
+            evaluations.append(statement)
+        elif isinstance(statement, ReportStated):
+            reported.append(statement.reported_by)
+        elif isinstance(statement, SelectionStated):
+            triggers.append(statement.trigger)
     values: dict[str, Value] = {}
     _add_call_facts(values, primaries)
     _add_evaluation_facts(values, evaluations)
     values["toolCalls"], values["toolFindings"] = count_and_findings(tools)
     if reported:
         values["reported"] = True
-    values["reportedBy"] = frozenset(reported)
-    values["triggers"] = frozenset(triggers)
-    return Facts(call_id, values, items, primaries)
+    values["reportedBy"] = frozenset(reported) if reported else _NONE
+    values["triggers"] = frozenset(triggers) if triggers else _NONE
+    return Facts(call_id, values, items, primaries, calls)
 
 
 def _rank(item: Evidence) -> tuple[bool, int, str, str]:
     # The digest decides between two contents of one event ID, so that a conflict has one answer in every order.
-    return (item.event.get("availability") != "never", item.occurred_at, item.event_id, item.digest)
+    statement = item.statement
+    never = isinstance(statement, ArtifactStated) and statement.availability == "never"
+    return (not never, item.occurred_at, item.event_id, item.digest)
 
 
 def _add_call_facts(values: dict[str, Value], primaries: Mapping[Kind, Evidence]) -> None:
-    call = primaries["call"].event if "call" in primaries else _NONE
-    trace_id = call.get("traceId") or (primaries["trace"].event.get("traceId") if "trace" in primaries else None)
+    primary = primaries.get("call")
+    call = primary.statement if primary is not None else None
+    trace_id = call.trace_id if call is not None else None
+    if not trace_id and "trace" in primaries:
+        trace_id = primaries["trace"].statement.trace_id
     if trace_id is not None:
         values["traceId"] = trace_id
-    if call is _NONE:
+    if not isinstance(call, CallStated):
         return
-    measures = call.get("measures") or _NONE
-    quality = measures.get("callQuality") or _NONE
-    for source, names in ((call, _CALL_FIELDS), (measures, _MEASURES), (quality, _QUALITY)):
-        for name in names:
-            value = source.get(name)
+    for name, get in _CALL:
+        value = get(call)
+        if value is not None:
+            values[name] = value
+    measures = call.measures
+    if measures is None:
+        return
+    for name, get in _MEASURES:
+        value = get(measures)
+        if value is not None:
+            values[name] = value
+    quality = measures.call_quality
+    if quality is not None:
+        for name, get in _QUALITY:
+            value = get(quality)
             if value is not None:
                 values[name] = value
 
 
-def _add_evaluation_facts(values: dict[str, Value], evaluations: Sequence[dict[str, Any]]) -> None:
+def _add_evaluation_facts(values: dict[str, Value], evaluations: Sequence[EvaluationStated]) -> None:
     labels: list[str] = []
     failures: list[str] = []
     flags: list[str] = []
     scores: list[float] = []
-    failed: list[dict[str, Any]] = []
-    for event in evaluations:
-        if event.get("score") is not None:
-            scores.append(event["score"])
-        if event.get("label"):
-            labels.append(event["label"])
-        if event.get("failureLabel"):
-            failures.append(event["failureLabel"])
-        flags += event.get("policyFlags") or ()
-        failed += [assertion for assertion in event.get("assertions") or () if not assertion["passed"]]
+    failed: list[Checked] = []
+    for stated in evaluations:
+        if stated.score is not None:
+            scores.append(stated.score)
+        if stated.label:
+            labels.append(stated.label)
+        if stated.failure_label:
+            failures.append(stated.failure_label)
+        if stated.policy_flags:
+            flags += stated.policy_flags
+        for assertion in stated.assertions:
+            if not assertion.passed:
+                failed.append(assertion)
     if scores:
         values["evaluationScore"] = min(scores)
-    values["evaluationLabels"] = frozenset(labels)
-    values["failureLabels"] = frozenset(failures)
-    values["failedAssertions"] = frozenset([assertion["name"] for assertion in failed])
-    values["failedSeverities"] = frozenset([one["severity"] for one in failed if one.get("severity")])
-    values["policyFlags"] = frozenset(flags)
-
-
-_NONE: dict[str, Any] = {}
+    values["evaluationLabels"] = frozenset(labels) if labels else _NONE
+    values["failureLabels"] = frozenset(failures) if failures else _NONE
+    values["policyFlags"] = frozenset(flags) if flags else _NONE
+    if failed:
+        values["failedAssertions"] = frozenset([one.name for one in failed])
+        values["failedSeverities"] = frozenset([one.severity for one in failed if one.severity])
+    else:
+        values["failedAssertions"] = values["failedSeverities"] = _NONE

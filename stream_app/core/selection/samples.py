@@ -37,16 +37,47 @@ def rate_of(sample: Sample, stratum: Stratum) -> float:
 
 def draw(seed: str, reason: str, stratum: Stratum, call_id: str) -> float:
     """A number in [0, 1): the first 8 bytes of SHA-256 over the compact JSON `[seed, reason, stratum, callId]`."""
-    hasher = _begun(seed, reason, tuple(stratum.items())).copy()
+    return _number(_begun(seed, reason, tuple(stratum.items())), call_id)
+
+
+def _number(begun: Any, call_id: str) -> float:
+    hasher = begun.copy()
     hasher.update(f",{encode_basestring(call_id)}]".encode())
-    digest = hasher.digest()
-    return (int.from_bytes(digest[:8], "big") >> 11) / (_SPAN >> 11)
+    return (int.from_bytes(hasher.digest()[:8], "big") >> 11) / (_SPAN >> 11)
 
 
 @lru_cache(maxsize=4096)
 def _begun(seed: str, reason: str, stratum: tuple[tuple[str, str | None], ...]) -> Any:
     """SHA-256 over what the calls of a stratum have in common, for `copy`."""
     return sha256(write_json([seed, reason, dict(stratum)])[:-1])
+
+
+class Strata:
+    """One reason's sample, ready to be asked often: each stratum is worked out once, and the last ones remembered."""
+
+    def __init__(self, sample: Sample, reason: str) -> None:
+        self._sample = sample
+        self._reason = reason
+        self._known: dict[tuple[Value | None, ...], tuple[float, Any, Stratum]] = {}
+
+    def drawn(self, values: Mapping[str, Value], call_id: str) -> tuple[float, Stratum] | None:
+        """(inclusion probability, stratum) where the call is in the sample, as `is_drawn`; None where it is not."""
+        key = tuple([values.get(field) for field in self._sample.by])
+        known = self._known.get(key)
+        if known is None:
+            stratum = stratum_of(self._sample, values)
+            begun = _begun(self._sample.seed, self._reason, tuple(stratum.items()))
+            if len(self._known) >= _MOST:
+                self._known.clear()
+            known = self._known[key] = (rate_of(self._sample, stratum), begun, stratum)
+        rate, begun, stratum = known
+        if rate <= 0 or _number(begun, call_id) >= rate:
+            return None
+        return rate, stratum
+
+
+_MOST = 4096
+"""Strata remembered of a sample."""
 
 
 def is_drawn(sample: Sample, reason: str, stratum: Stratum, call_id: str) -> bool:

@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from stream_app.core.conditions import Value
 from stream_app.core.policy import Sample
-from stream_app.core.selection.samples import draw, is_drawn, rate_of, stratum_of
+from stream_app.core.selection.samples import Strata, draw, is_drawn, rate_of, stratum_of
 
 STRATUM: dict[str, str | None] = {"queue": "billing"}
 
@@ -89,3 +90,14 @@ def test_single_strata_may_have_their_own_rate() -> None:
 def test_a_call_that_does_not_say_is_a_stratum_of_its_own() -> None:
     assert stratum_of(sample(0.1), {"language": "de"}) == {"queue": None}
     assert stratum_of(sample(0.1), {"queue": "sales", "language": "de"}) == {"queue": "sales"}
+
+
+def test_strata_that_are_remembered_draw_as_those_that_are_not() -> None:
+    asked = sample(0.3, strata=[{"match": {"queue": "vip"}, "rate": 1.0}, {"match": {"queue": "off"}, "rate": 0.0}])
+    strata = Strata(asked, "scheduled_sample")
+    for number in range(600):
+        values: dict[str, Value] = {"queue": ("vip", "off", "billing")[number % 3]} if number % 4 else {}
+        stratum, call_id = stratum_of(asked, values), f"call-{number}"
+        drawn = strata.drawn(values, call_id)
+        assert (drawn is not None) is is_drawn(asked, "scheduled_sample", stratum, call_id)
+        assert drawn is None or drawn == (rate_of(asked, stratum), stratum)
