@@ -156,7 +156,7 @@ class _Batch:
                 self._refuse(index)
         effects = self._effects()
         if self._stage._observe and (counts or self._fired):
-            told: dict[tuple[str, Ended], int] = {
+            told: dict[tuple[EventType, Ended], int] = {
                 (TYPES[stated], ended): count for (stated, ended), count in counts.items()
             }
             self._stage._observe(told, self._fired)
