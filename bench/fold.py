@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 
 import click
@@ -14,29 +14,10 @@ from bench.line import policy
 from stream_app.core.evidence import ClockRecord
 from stream_app.pipeline.join import JoinPartition
 from stream_app.pipeline.ports import Incoming
+from stream_app.runtime.memory_rows import MemoryRows
 
 IDENTITY_PARTITIONS = 4
 SOURCES = {"call-ended": 8, "tool-call": 8, "evaluation-completed": 8, "artifact-ready": 8}
-
-
-class Rows(dict[bytes, bytes]):
-    """`pipeline.ports.State` over a dict; the index is scanned by sorting it, once a batch at most."""
-
-    def get_many(self, keys: Sequence[bytes]) -> list[bytes | None]:
-        """The rows."""
-        return [self.get(key) for key in keys]
-
-    def scan(self, first: bytes, last: bytes) -> list[tuple[bytes, bytes]]:
-        """Rows of a range."""
-        return sorted((key, row) for key, row in self.items() if first <= key < last)
-
-    def write(self, rows: Sequence[tuple[bytes, bytes | None]]) -> None:
-        """As a lane does after its commit."""
-        for key, row in rows:
-            if row is None:
-                self.pop(key, None)
-            else:
-                self[key] = row
 
 
 @dataclass(frozen=True)
@@ -80,7 +61,7 @@ def measure(calls: int, batch: int, rate: float, clocks: int) -> Measured:
             values += [clock(BASE_MS + number // 100, via) for via in range(IDENTITY_PARTITIONS)]
         values.append(fed.value)
     records = [Incoming("evidence", 0, offset, 0, None, value) for offset, value in enumerate(values)]
-    rows = Rows()
+    rows = MemoryRows()
     stage = JoinPartition(0, rows, policy(selected=rate))
     spent = 0
     written = 0

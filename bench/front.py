@@ -31,31 +31,11 @@ from stream_app.pipeline.intake import Intake
 from stream_app.pipeline.ports import Effects, Incoming, Outgoing
 from stream_app.policy_file import default_policy
 from stream_app.runtime.instruments import instrumented
+from stream_app.runtime.memory_rows import MemoryRows
 
 PARTITIONS = 4
 BEGAN_MS = 1_780_512_000_000
 Fold = Callable[[Sequence[Incoming]], Sequence[Effects]]
-
-
-class Rows(dict[bytes, bytes]):
-    """A partition's rows in memory: what a real store costs is the store's figure, not the fold's."""
-
-    def get_many(self, keys: Sequence[bytes]) -> list[bytes | None]:
-        """The rows, in the order of `keys`."""
-        return [self.get(key) for key in keys]
-
-    def scan(self, first: bytes, last: bytes) -> list[tuple[bytes, bytes]]:
-        """Rows in a range of keys."""
-        return sorted((key, row) for key, row in self.items() if first <= key < last)
-
-    def commit(self, folded: Sequence[Effects]) -> None:
-        """Write rows and local rows."""
-        for effects in folded:
-            for key, row in (*effects.rows, *effects.local):
-                if row is None:
-                    self.pop(key, None)
-                else:
-                    self[key] = row
 
 
 def input_records(calls: int, *, plain: bool) -> list[Incoming]:
@@ -124,7 +104,7 @@ def _identity(logs: dict[int, list[Incoming]], batch: int) -> tuple[float, float
     clock = ClockRecord(worker="w", read_up_to={"call-ended/0": BEGAN_MS}, sources={"call-ended": 1}, vias=PARTITIONS)
     mixed = linked = 0.0
     for partition, log in logs.items():
-        rows = Rows()
+        rows = MemoryRows()
         stage = IdentityPartition(partition, PARTITIONS, rows, default_policy())
         stage.handle(Incoming("identity", partition, 0, BEGAN_MS, None, clock.to_bytes()))
         fold = instrumented("identity", off, off.spans.identity_resolve, stage.fold)

@@ -22,14 +22,15 @@ from stream_app.pipeline.intake import Intake
 from stream_app.pipeline.join import JoinPartition, local_rows
 from stream_app.pipeline.ports import Effects, Incoming, Outgoing
 from stream_app.policy_file import default_policy
+from stream_app.runtime.memory_rows import MemoryRows
 from stream_app.topics import EVIDENCE, IDENTITY, INTAKE_TOPICS, TOPICS
 
 START_MS = 1_780_511_951_000
 """The simulator's first broker time: 2026-06-03T18:39:11Z, a second before the contract's call began."""
 
 
-class MemoryRows(dict[bytes, bytes]):
-    """`pipeline.ports.State` over a dict, with the changelog that a replay would read."""
+class LoggedRows(MemoryRows):
+    """Rows in memory with the changelog that a replay would read."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -37,33 +38,19 @@ class MemoryRows(dict[bytes, bytes]):
         self.local: set[bytes] = set()
         """Keys that were written to the local store alone."""
 
-    def get_many(self, keys: Sequence[bytes]) -> list[bytes | None]:
-        return [self.get(key) for key in keys]
-
-    def scan(self, first: bytes, last: bytes) -> list[tuple[bytes, bytes]]:
-        return sorted((key, row) for key, row in self.items() if first <= key < last)
-
-    def write(self, rows: Iterable[tuple[bytes, bytes | None]]) -> None:
-        for key, value in rows:
-            if value is None:
-                self.pop(key, None)
-            else:
-                self[key] = value
-
     def commit(self, effects: Iterable[Effects]) -> None:
         """Write rows and local rows, as a lane does for a batch. A batch names each row once."""
         batch = list(effects)
         rows = [row for one in batch for row in (*one.rows, *one.later)]
         assert len({key for key, _ in rows}) == len(rows), "a batch wrote a row twice"
         self.changelog += rows
-        self.write(rows)
         for one in batch:
-            self.write(one.local)
             self.local |= {key for key, _ in one.local}
+        super().commit(batch)
 
-    def replayed(self) -> MemoryRows:
+    def replayed(self) -> LoggedRows:
         """The rows as a worker without a local store gets them: every row there ever was, and what follows from it."""
-        rows = MemoryRows()
+        rows = LoggedRows()
         for key, value in self.changelog:
             rows.commit([Effects(rows=((key, value),), local=() if value is None else local_rows(key, value))])
         return rows
@@ -74,7 +61,7 @@ class Lane:
     """One partition of one stage: how far it has read, and the entries that wait for receipts or their turn."""
 
     handle: Callable[[Incoming], Effects]
-    rows: MemoryRows
+    rows: LoggedRows
     fold: Callable[[Sequence[Incoming]], list[Effects]] | None = None
     """Takes several records at a time; None: the stage knows single ones only."""
     read: int = 0
@@ -102,20 +89,20 @@ class Simulator:
         intake = Intake(max_event_bytes=1 << 20)
         for topic in INTAKE_TOPICS:
             for partition in range(partitions):
-                self.lanes[topic.name, partition] = Lane(intake.handle, MemoryRows())
+                self.lanes[topic.name, partition] = Lane(intake.handle, LoggedRows())
         for partition in range(partitions):
-            self._open_identity(partition, MemoryRows())
-            self._open_join(partition, MemoryRows())
+            self._open_identity(partition, LoggedRows())
+            self._open_join(partition, LoggedRows())
         self.clock = InputClock("simulator")
         self.sources = {topic.name: partitions for topic in INTAKE_TOPICS}
         self.clock.own({f"{name}/{partition}" for name in self.sources for partition in range(partitions)})
 
-    def _open_identity(self, partition: int, rows: MemoryRows) -> None:
+    def _open_identity(self, partition: int, rows: LoggedRows) -> None:
         stage = IdentityPartition(partition, self.partitions, rows, self.policy)
         stage.recover()
         self.lanes[IDENTITY.name, partition] = Lane(stage.handle, rows)
 
-    def _open_join(self, partition: int, rows: MemoryRows) -> None:
+    def _open_join(self, partition: int, rows: LoggedRows) -> None:
         stage = self.joins[partition] = JoinPartition(partition, rows, self.policy)
         stage.recover()
         self.lanes[EVIDENCE.name, partition] = Lane(stage.handle, rows, stage.fold)

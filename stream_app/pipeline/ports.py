@@ -108,8 +108,11 @@ class State(Protocol):
         """The rows, in the order of `keys`; one look-up for all."""
         ...
 
-    def scan(self, first: bytes, last: bytes) -> list[tuple[bytes, bytes]]:
-        """Rows whose key lies from `first` (included) to `last` (left out), in the order of their bytes."""
+    def scan(self, first: bytes, last: bytes, limit: int | None = None) -> list[tuple[bytes, bytes]]:
+        """Rows whose key lies from `first` (included) to `last` (left out), in the order of their bytes.
+
+        Of more than `limit` the first ones: who may meet very many takes them in portions.
+        """
         ...
 
 

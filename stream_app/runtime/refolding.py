@@ -6,8 +6,6 @@ whatever batches, after whatever crashes. It writes nothing and joins no group, 
 
 from __future__ import annotations
 
-from bisect import bisect_left, insort
-from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any
@@ -15,8 +13,9 @@ from typing import Any
 from stream_app.core.policy import Policy
 from stream_app.core.wire import WireError, read_json
 from stream_app.pipeline.join import JoinPartition
-from stream_app.pipeline.ports import Effects, Incoming
+from stream_app.pipeline.ports import Incoming
 from stream_app.runtime.client import begin_offsets, read_topic
+from stream_app.runtime.memory_rows import MemoryRows
 from stream_app.settings import Settings
 from stream_app.topics import EVIDENCE, SEAL_ORDERS
 
@@ -49,45 +48,6 @@ class Refolding:
     def identical(self) -> bool:
         """The whole log gives exactly the orders that were sent."""
         return not (self.differing or self.missing or self.unexpected or self.disordered or self.truncated)
-
-
-class MemoryRows:
-    """`pipeline.ports.State` in memory, written as a lane writes its store."""
-
-    def __init__(self) -> None:
-        self._rows: dict[bytes, bytes] = {}
-        self._keys: list[bytes] = []
-        """Sorted, for scans."""
-
-    def get(self, key: bytes) -> bytes | None:
-        """The row, or None."""
-        return self._rows.get(key)
-
-    def get_many(self, keys: Sequence[bytes]) -> list[bytes | None]:
-        """The rows, in the order of `keys`."""
-        return [self._rows.get(key) for key in keys]
-
-    def scan(self, first: bytes, last: bytes) -> list[tuple[bytes, bytes]]:
-        """Rows from `first` to before `last`, in the order of their keys."""
-        keys = self._keys[bisect_left(self._keys, first) : bisect_left(self._keys, last)]
-        return [(key, self._rows[key]) for key in keys]
-
-    def write(self, rows: Iterable[tuple[bytes, bytes | None]]) -> None:
-        """Write rows; None deletes."""
-        for key, value in rows:
-            if value is not None:
-                if key not in self._rows:
-                    insort(self._keys, key)
-                self._rows[key] = value
-            elif self._rows.pop(key, None) is not None:
-                del self._keys[bisect_left(self._keys, key)]
-
-    def commit(self, effects: Iterable[Effects]) -> None:
-        """Write every kind of row of a batch."""
-        for one in effects:
-            self.write(one.rows)
-            self.write(one.later)
-            self.write(one.local)
 
 
 class _Partition:

@@ -42,12 +42,13 @@ class TablePartition:
         rows: list[bytes | None] = self._store.get(list(keys)) if keys else []
         return rows
 
-    def scan(self, first: bytes, last: bytes) -> list[tuple[bytes, bytes]]:
-        """Rows whose key lies from `first` (included) to `last` (left out), in the order of their bytes."""
+    def scan(self, first: bytes, last: bytes, limit: int | None = None) -> list[tuple[bytes, bytes]]:
+        """Rows whose key lies from `first` (included) to `last` (left out), in the order of their bytes; of more than
+        `limit` the first ones."""
         found: list[tuple[bytes, bytes]] = []
         at = first
         for at, row in self._store.items(from_key=first):
-            if at >= last:
+            if at >= last or len(found) == limit:
                 return found
             if at not in _OWN:
                 found.append((at, row))

@@ -10,7 +10,7 @@ from bench.selection import is_selected
 from stream_app.core.policy import Policy
 from stream_app.pipeline.join import JoinPartition
 from stream_app.pipeline.ports import Incoming
-from tests.simulator import MemoryRows
+from stream_app.runtime.memory_rows import MemoryRows
 
 
 def orders(chosen: Policy, call: str, pieces: slice) -> int:

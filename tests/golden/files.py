@@ -16,7 +16,7 @@ from stream_app.pipeline import join
 from stream_app.pipeline.ports import Effects, Incoming
 from stream_app.runtime.progress import PROGRESS
 from stream_app.topics import EVIDENCE, IDENTITY, INTAKE_TOPICS, SEAL_ORDERS
-from tests.simulator import MemoryRows, Simulator
+from tests.simulator import LoggedRows, Simulator
 
 HERE = Path(__file__).parent
 RELEASES = tuple(sorted(path.name for path in HERE.glob("v*") if path.is_dir()))
@@ -92,8 +92,8 @@ def opened(directory: Path) -> Simulator:
 
 def _replayed(
     directory: Path, stage: str, partition: int, local: Callable[[bytes, bytes], Sequence[tuple[bytes, bytes]]]
-) -> MemoryRows:
-    rows = MemoryRows()
+) -> LoggedRows:
+    rows = LoggedRows()
     for number, key, value in read_rows(directory, stage):
         if number == partition and not key.startswith(PROGRESS):
             rows.commit([Effects(rows=((key, value),), local=() if value is None else tuple(local(key, value)))])

@@ -15,6 +15,7 @@ from stream_app.core.orders import SealOrder, SealRetry
 from stream_app.core.policy import Policy
 from stream_app.core.wire import read_json
 from stream_app.pipeline.join import JoinPartition
+from stream_app.runtime.memory_rows import MemoryRows
 from stream_app.runtime.progress import PROGRESS, Progress
 from stream_app.topics import EVIDENCE, IDENTITY, SEAL_ORDERS, SEAL_RETRY
 from tests.golden import story, write
@@ -29,7 +30,6 @@ from tests.golden.files import (
     read_rows,
     tell,
 )
-from tests.simulator import MemoryRows
 
 releases = pytest.mark.parametrize("release", RELEASES)
 

@@ -18,7 +18,7 @@ from stream_app.pipeline.ports import Effects, Incoming, Outgoing
 from stream_app.policy_file import default_policy
 from stream_app.topics import IDENTITY
 from tests import stories
-from tests.simulator import MemoryRows, Simulator
+from tests.simulator import LoggedRows, Simulator
 from tests.stories import MINUTE, START_MS
 
 
@@ -54,7 +54,7 @@ class Line(Simulator):
     def crash(self, partition: int, *, wiped: bool = False) -> None:
         """The partition is taken over from its rows; what was not done comes again."""
         lane = self.lanes[IDENTITY.name, partition]
-        rows = MemoryRows()
+        rows = LoggedRows()
         for key, row in lane.rows.changelog if wiped else ():
             rows.commit([Effects(rows=((key, row),), local=() if row is None else local_rows(key, row))])
         self._open_identity(partition, rows if wiped else lane.rows)
@@ -329,7 +329,7 @@ def test_a_batch_writes_a_row_once_however_often_it_changes() -> None:
         while simulator.lanes[key].read < len(simulator.log[key[0]][key[1]]):
             simulator._deliver(key)
     stage, lane = simulator.stage(0), simulator.lanes["identity", 0]
-    one_by_one = MemoryRows()
+    one_by_one = LoggedRows()
     other = IdentityPartition(0, 1, one_by_one, simulator.policy)
     sent = []
     records = simulator.log["identity"][0]
@@ -345,7 +345,7 @@ def test_a_batch_writes_a_row_once_however_often_it_changes() -> None:
 
 
 def test_the_clock_goes_to_every_partition_with_the_way_it_came_by() -> None:
-    stage = IdentityPartition(2, 3, MemoryRows(), default_policy())
+    stage = IdentityPartition(2, 3, LoggedRows(), default_policy())
     record = ClockOnward(worker="w", read_up_to={"call-ended/0": 7}, sources={"call-ended": 1}, vias=9)
     incoming = Incoming("identity", 2, 5, 0, None, record.to_bytes())
     for effects in (stage.fold([incoming])[0], stage.refold([incoming])[0]):

@@ -21,9 +21,10 @@ from stream_app.core.wire import read_json
 from stream_app.pipeline.join import Ended, JoinPartition, Observer
 from stream_app.pipeline.ports import Effects, Outgoing
 from stream_app.policy_file import default_policy
+from stream_app.runtime.memory_rows import MemoryRows
 from tests import stories
 from tests.bad_input import BAD_INPUT
-from tests.simulator import MemoryRows, Simulator
+from tests.simulator import Simulator
 from tests.stories import MINUTE, START_MS
 
 

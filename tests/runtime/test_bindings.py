@@ -19,13 +19,13 @@ from stream_app.runtime.admin import TABLES
 from stream_app.runtime.bindings import IdentityBinding, IntakeBinding, JoinBinding, SealBinding
 from stream_app.runtime.breaker import Breaker
 from stream_app.runtime.concurrent_lane import ConcurrentLane
+from stream_app.runtime.memory_rows import MemoryRows
 from stream_app.runtime.progress import Progress, row_key
 from stream_app.settings import STAGES, Settings
 from stream_app.topics import TOPICS
 from tests import stories
 from tests.examples import contract_order, contract_sources
 from tests.fakes import InMemoryObjectStore
-from tests.simulator import MemoryRows
 
 SETTINGS = Settings(internal_partitions=2)
 

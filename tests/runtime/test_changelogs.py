@@ -17,7 +17,7 @@ from stream_app.runtime import changelogs
 from stream_app.runtime.client import TopicAbsent
 from tests import evidence, remembered
 from tests.deployments import Deployment, deployment
-from tests.simulator import MemoryRows
+from tests.simulator import LoggedRows
 
 TOPICS = ("stream-app-identity-identity-changelog", "stream-app-join-join-changelog")
 POLICY = default_policy()
@@ -55,7 +55,7 @@ def test_the_join_s_memory_is_the_last_row_of_each_key(line: Deployment) -> None
 
 
 def test_it_reads_the_rows_that_the_join_writes(line: Deployment) -> None:
-    rows = MemoryRows()
+    rows = LoggedRows()
     stage = JoinPartition(1, rows, POLICY)
     item = evidence.call()
     records = [

@@ -50,7 +50,7 @@ class Store:
     def get_many(self, keys: Sequence[bytes]) -> list[bytes | None]:
         return [self.rows.get(key) for key in keys]
 
-    def scan(self, _first: bytes, _last: bytes) -> list[tuple[bytes, bytes]]:
+    def scan(self, _first: bytes, _last: bytes, _limit: int | None = None) -> list[tuple[bytes, bytes]]:
         return []
 
 

@@ -16,7 +16,8 @@ from stream_app.pipeline.join import JoinPartition
 from stream_app.pipeline.ports import Incoming, Outgoing
 from stream_app.policy_file import default_policy
 from stream_app.runtime import refolding
-from stream_app.runtime.refolding import MemoryRows, Refolding
+from stream_app.runtime.memory_rows import MemoryRows
+from stream_app.runtime.refolding import Refolding
 from stream_app.topics import EVIDENCE, INTAKE_TOPICS, SEAL_ORDERS
 from tests import remembered, stories
 from tests.deployments import Deployment, deployment
@@ -131,12 +132,3 @@ def test_a_log_without_its_beginning_proves_nothing(line: Deployment) -> None:
     found = refolded(line)
     assert found.truncated == ["evidence/0 begins at 3"]
     assert not found.identical
-
-
-def test_rows_in_memory_are_scanned_in_the_order_of_their_keys() -> None:
-    rows = MemoryRows()
-    rows.write([(b"b", b"2"), (b"a", b"1"), (b"d", b"4"), (b"c", b"3")])
-    rows.write([(b"c", None), (b"x", None), (b"a", b"one")])
-    assert rows.scan(b"a", b"d") == [(b"a", b"one"), (b"b", b"2")]
-    assert rows.get_many([b"c", b"d"]) == [None, b"4"]
-    assert rows.get(b"a") == b"one"

@@ -77,9 +77,9 @@ class TracedDurable:
         """Rows as they are stored."""
         return [self.stored.get(key) for key in keys]
 
-    def scan(self, first: bytes, last: bytes) -> list[tuple[bytes, bytes]]:
+    def scan(self, first: bytes, last: bytes, limit: int | None = None) -> list[tuple[bytes, bytes]]:
         """Rows in the order of their keys."""
-        return sorted((key, row) for key, row in self.stored.items() if first <= key < last)
+        return sorted((key, row) for key, row in self.stored.items() if first <= key < last)[:limit]
 
 
 def violations(steps: Sequence[Step], effects: Mapping[int, Effects]) -> list[str]:
