@@ -1,9 +1,12 @@
 """The only place where a call's standing becomes alerts: stuck, timed out, orphaned; and their ends.
 
-One alert per cause: its ID names the call, the kind and the threshold, so a repeat after a crash is the same alert.
+One alert per cause: its ID names the call, the kind and the threshold, so a repeat after a crash is the same alert. A
+call that waits for nothing but sources that are silent has no alert of its own: theirs is the cause (`source_alerts`).
 """
 
 from __future__ import annotations
+
+from collections.abc import Collection
 
 import msgspec
 
@@ -30,8 +33,13 @@ class Said(msgspec.Struct, frozen=True, gc=False):
     orphan_passed: bool
 
 
-def raise_due(state: CallState, standing: Standing, now: int | None) -> tuple[Said, list[JoinAlert]]:
-    """Fire what is due at the join's time `now`, resolve what is cured; returns what the state must remember."""
+def raise_due(
+    state: CallState, standing: Standing, now: int | None, silent: Collection[str] = ()
+) -> tuple[Said, list[JoinAlert]]:
+    """Fire what is due at the join's time `now`, resolve what is cured; returns what the state must remember.
+
+    `silent` are the input topics of which an alert says so.
+    """
     raised: list[JoinAlert] = []
     firing, soft_passed = state.firing, state.soft_passed
     deadline_passed, orphan_passed = state.deadline_passed, state.orphan_passed
@@ -56,15 +64,20 @@ def raise_due(state: CallState, standing: Standing, now: int | None) -> tuple[Sa
         passed = [at for at in _soft_times(standing) if at <= now]
         if len(passed) > soft_passed:
             soft_passed = len(passed)
-            if now < deadline and standing.waiting:
+            if now < deadline and _own_cause(standing, silent):
                 raised.append(_firing(state, standing, "stuck", len(passed), passed[-1]))
         if now >= deadline and not deadline_passed:
             deadline_passed = True
-            if standing.waiting:
+            if _own_cause(standing, silent):
                 raised.append(_firing(state, standing, "timed_out", 1, deadline))
     if raised:
         firing = tuple(dict.fromkeys((*firing, *(alert.alert_id for alert in raised if alert.state == "firing"))))
     return Said(firing, soft_passed, deadline_passed, orphan_passed), raised
+
+
+def _own_cause(standing: Standing, silent: Collection[str]) -> bool:
+    """Whether something may still come that is not due from a silent source."""
+    return any((gap.expected_from or EXPECTED_FROM[gap.kind]) not in silent for gap in standing.waiting)
 
 
 def resolve_all(state: CallState, standing: Standing, now: int | None) -> list[JoinAlert]:

@@ -68,7 +68,7 @@ def judge(
             changed_at=None,
             changed_by_conflict=False,
         )
-    said, raised = alerts.raise_due(state, standing, now)
+    said, raised = alerts.raise_due(state, standing, now, view.silent)
     expiry = _expiry(standing)
     if expiry is not None and now is not None and now >= expiry:
         state = replace(state, firing=said.firing)

@@ -31,6 +31,8 @@ class View(msgspec.Struct, frozen=True):
     """By SHA-256: calls stay bound to the one they ended under."""
     unread: tuple[str, ...] = ()
     """Input partitions that the clock has given up on."""
+    silent: frozenset[str] = frozenset()
+    """Input topics that an alert calls silent (`source_alerts`)."""
 
     def policy_of(self, state: CallState) -> Policy:
         """The policy that decides for this call."""

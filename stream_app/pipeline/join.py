@@ -62,8 +62,9 @@ class JoinPartition:
         self._suffix = f"/{partition}".encode()
         """Rows that every partition has carry its number, so that no cache can mix them up."""
         self._clock = PartitionClock()
-        self._watch = SourceWatch() if partition == 0 else None
+        self._watch = SourceWatch()
         """Sources that have gone silent; every partition hears of them, the first one says so."""
+        self._first = partition == 0
         self._policies: dict[str, Policy] = {default_policy.sha256: default_policy}
         self._active = default_policy
         self._scanned = 0
@@ -78,8 +79,7 @@ class JoinPartition:
         clock = self._rows.get(_CLOCK + self._suffix)
         if clock is not None:
             self._clock = PartitionClock.from_bytes(clock)
-        if self._watch is not None:
-            self._watch = SourceWatch.from_bytes(self._rows.get(_SOURCES + self._suffix))
+        self._watch = SourceWatch.from_bytes(self._rows.get(_SOURCES + self._suffix))
         counts = self._rows.get(_OPEN + self._suffix)
         if counts is not None:
             self._open = OpenCalls.from_bytes(counts)
@@ -112,7 +112,8 @@ class JoinPartition:
         return _Batch(self, batch).fold()
 
     def _view(self) -> View:
-        return View(now=self._clock.now, active=self._active, policies=self._policies, unread=self._clock.unread)
+        clock = self._clock
+        return View(clock.now, self._active, self._policies, clock.unread, self._watch.silent)
 
 
 class _Batch:
@@ -181,16 +182,14 @@ class _Batch:
         if not stage._clock.hear(record, stage._active.timing.max_hold):
             return
         self._clocked_by = index
-        self._view = stage._view()
         now = stage._clock.now
-        if stage._watch is not None and stage._watch.hear(record.last_record_at):
+        if stage._watch.hear(record.last_record_at):
             self._watched = True
+        if now is not None and now != before:
+            self._hear_silence(index, now)
+        self._view = stage._view()
         if now is None or now == before:
             return
-        if stage._watch is not None:
-            for alert in stage._watch.judge(now, stage._clock.unread, stage._active.timing.deadline):
-                self._watched = True
-                self._sends[index].append(outputs.alert(alert, "join", alert.alert_id.split("/")[0]))
         for call_id in self._due(now):
             call = self._calls[call_id]
             assert call.state is not None
@@ -198,6 +197,17 @@ class _Batch:
             self._fired += outcome.orders
             call.state, call.changed_by = outcome.state, index
             self._say(index, outcome)
+
+    def _hear_silence(self, index: int, now: int) -> None:
+        """Before any call is looked at: a source that is silent is one cause for all of them."""
+        stage = self._stage
+        timing = stage._active.timing
+        # The first call that misses it would be stuck at the first soft threshold.
+        silent_after = (timing.soft[0] if timing.soft else timing.deadline) // 2
+        for alert in stage._watch.judge(now, stage._clock.unread, silent_after):
+            self._watched = True
+            if stage._first:
+                self._sends[index].append(outputs.alert(alert, "join", alert.alert_id.split("/")[0]))
 
     def _due(self, now: int) -> list[str]:
         """Calls whose time has come, earliest first, equal times by call ID: the same in every run."""
@@ -272,7 +282,7 @@ class _Batch:
         later: dict[int, tuple[Row, ...]] = {}
         if self._clocked_by >= 0:
             clocked: tuple[Row, ...] = ((_CLOCK + self._stage._suffix, self._stage._clock.to_bytes()),)
-            if self._stage._watch is not None and self._watched:
+            if self._watched:
                 clocked += ((_SOURCES + self._stage._suffix, self._stage._watch.to_bytes()),)
             later[self._clocked_by] = clocked
         if rows and self._stage._stale:  # Tidying up is worth no commit of its own.

@@ -119,3 +119,15 @@ def test_a_resolution_is_never_dated_before_the_call() -> None:
     for now, dated in ((None, START_MS), (START_MS - MINUTE, START_MS), (START_MS + MINUTE, START_MS + MINUTE)):
         (alert,) = alerts.resolve_all(cured, stand(cured, View(now, POLICY, {})), now)
         assert alert.raised_at == dated
+
+
+def test_a_call_that_waits_for_silent_sources_alone_has_no_alert_of_its_own() -> None:
+    def found(minutes: float, *silent: str) -> list[str]:
+        view = View(START_MS + round(minutes * MINUTE), POLICY, {})
+        _, out = alerts.raise_due(waiting(), stand(waiting(), view), view.now, frozenset(silent))
+        return [alert.kind for alert in out]
+
+    assert found(1, "evaluation-completed") == ["stuck"], "the recording may come from a source that speaks"
+    assert found(1, "evaluation-completed", "artifact-ready") == []
+    assert found(20, "evaluation-completed", "artifact-ready") == []
+    assert found(20, "artifact-ready", "tool-call") == ["timed_out"]

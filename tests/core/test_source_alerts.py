@@ -29,6 +29,7 @@ def test_a_topic_that_stops_while_calls_go_on_is_one_alert_until_it_speaks_again
     one = watch(call_ended=T, evaluation_completed=T)
     calls(one, T + 1, T + AFTER)
     assert one.judge(T + AFTER, (), AFTER) == []
+    calls(one, T + AFTER, T + AFTER + 1, 2)
     (alert,) = one.judge(T + AFTER + 1, (), AFTER)
     assert (alert.alert_id, alert.state) == (f"evaluation-completed/source_silent/{T + AFTER + 1}", "firing")
     assert alert.detail == "calls have gone on ending for 15 min, and nothing was appended to evaluation-completed"
@@ -76,7 +77,7 @@ def test_very_many_partitions_are_counted() -> None:
 
 def test_a_restart_between_says_nothing_twice_and_forgets_nothing() -> None:
     one = watch(call_ended=T, evaluation_completed=T)
-    calls(one, T + 1, T + AFTER)
+    calls(one, T + 1, T + AFTER + 1)
     one = SourceWatch.from_bytes(one.to_bytes())
     assert len(one.judge(T + AFTER + 1, (), AFTER)) == 1
     again = SourceWatch.from_bytes(one.to_bytes())
@@ -84,6 +85,35 @@ def test_a_restart_between_says_nothing_twice_and_forgets_nothing() -> None:
     again.hear({"evaluation-completed": T + AFTER + 5})
     assert [state for _, state in said(again.judge(T + AFTER + 5, (), AFTER))] == ["resolved"]
     assert SourceWatch.from_bytes(None).to_bytes() == SourceWatch().to_bytes()
+
+
+def test_a_source_that_is_silent_stays_so_when_calls_end_no_more() -> None:
+    one = watch(call_ended=T, evaluation_completed=T)
+    calls(one, T + 1, T + AFTER + 1)
+    assert len(one.judge(T + AFTER + 1, (), AFTER)) == 1
+    assert one.judge(T + 50 * AFTER, (), AFTER) == []
+    assert one.silent == {"evaluation-completed"}
+
+
+def test_a_source_that_seldom_speaks_is_given_longer_and_a_long_silence_is_forgotten() -> None:
+    one = watch(call_ended=T, call_reported=T)
+    calls(one, T + 1, T + AFTER, 60)
+    one.hear({"call-reported": T + AFTER + 1})
+    calls(one, T + AFTER + 2, T + 3 * AFTER, 170)
+    assert one.judge(T + 3 * AFTER, (), AFTER) == [], "60 calls without a report were usual"
+    calls(one, T + 3 * AFTER + 1, T + 4 * AFTER, 20)
+    assert len(one.judge(T + 4 * AFTER, (), AFTER)) == 1
+    for number in range(60):  # It speaks often now.
+        one.hear({"call-reported": T + 5 * AFTER + number})
+    one.judge(T + 6 * AFTER, (), AFTER)
+    assert one.silent == set()
+    calls(one, T + 6 * AFTER, T + 8 * AFTER, 30)
+    assert len(one.judge(T + 8 * AFTER, (), AFTER)) == 1
+
+
+def test_a_row_of_release_0_1_is_read() -> None:
+    one = SourceWatch.from_bytes(b'{"last":{"tool-call":5},"missed":{},"silent":{"tool-call":7}}')
+    assert one.silent == {"tool-call"}
 
 
 def test_older_times_change_nothing() -> None:

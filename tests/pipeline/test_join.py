@@ -426,3 +426,23 @@ def test_a_source_that_falls_silent_while_calls_go_on_is_one_alert_over_restarts
     simulator.publish(stories.evaluation("judged-1", call="call-4", at=simulator.now))
     simulator.tick(1000)
     assert silent() == [("evaluation-completed", "firing"), ("evaluation-completed", "resolved")]
+
+
+def test_a_dead_source_is_one_alert_and_not_one_a_call_or_a_partition() -> None:
+    simulator = Simulator(partitions=2)
+    for number in range(80):
+        at = simulator.now
+        simulator.publish(stories.call_ended(f"ended-{number}", call=f"call-{number}", end=at))
+        if number < 10:
+            simulator.publish(stories.evaluation(f"judged-{number}", call=f"call-{number}", at=at))
+            simulator.publish(stories.trace(f"trace-{number}", call=f"call-{number}", traceId=f"{number:032x}"))
+        else:
+            simulator.publish(stories.trace(f"trace-{number}", call=f"call-{number}", traceId=f"{number:032x}"))
+        simulator.tick(2000)
+    simulator.tick(20 * MINUTE)
+    alerts = [read_json(record.value or b"") for part in simulator.log["join-alerts"] for record in part]
+    silent = [one["alertId"] for one in alerts if one["kind"] == "source_silent"]
+    assert len(silent) == 1
+    assert silent[0].startswith("evaluation-completed/")
+    without = [one for one in alerts if [gap["kind"] for gap in one["missing"]] == ["evaluation"]]
+    assert without == []
