@@ -81,12 +81,6 @@ def main() -> None:
 
     Exit codes: 0 ok, 1 negative answer, 2 usage, 3 surroundings, 70 an unexpected error, 130 interrupted.
     """
-    from stream_app.pipeline.ports import StoreError
-    from stream_app.policy_file import PolicyFileError
-    from stream_app.runtime.admin import TopicCreationFailed
-    from stream_app.runtime.client import KafkaUnavailable, TopicAbsent
-    from stream_app.telemetry.export import TelemetryError
-
     try:
         sys.exit(cli(standalone_mode=False) or 0)
     except click.ClickException as error:
@@ -101,14 +95,8 @@ def main() -> None:
             name = "STREAM_APP_" + "".join(str(part) for part in problem["loc"][:1]).upper()  # [1:]: inside its value.
             click.echo(f"{name}: {problem['msg']}", err=True)
         sys.exit(2)
-    except PolicyFileError as error:
-        # The policy of the settings: commands that are given a file explain it themselves.
-        click.echo(f"{error}\nSTREAM_APP_POLICY_FILE names this policy file", err=True)
-        sys.exit(2)
-    except (KafkaUnavailable, TopicAbsent, TopicCreationFailed, StoreError, TelemetryError) as error:
-        click.echo(str(error), err=True)
-        sys.exit(3)
     except Exception as error:
+        _of_the_surroundings(error)
         if os.environ.get(LOG_LEVEL, "").upper() == "DEBUG":
             traceback.print_exc()
         said = " ".join(f"{type(error).__name__}: {error}".split()).rstrip(":")
@@ -117,6 +105,23 @@ def main() -> None:
             err=True,
         )
         sys.exit(EXIT_UNEXPECTED)
+
+
+def _of_the_surroundings(error: Exception) -> None:
+    """Say what is no defect, and exit. The rooms it comes from are imported here: not by every command's start."""
+    from stream_app.pipeline.ports import StoreError
+    from stream_app.policy_file import PolicyFileError
+    from stream_app.runtime.admin import TopicCreationFailed
+    from stream_app.runtime.client import KafkaUnavailable, TopicAbsent
+    from stream_app.telemetry.export import TelemetryError
+
+    if isinstance(error, PolicyFileError):
+        # The policy of the settings: commands that are given a file explain it themselves.
+        click.echo(f"{error}\nSTREAM_APP_POLICY_FILE names this policy file", err=True)
+        sys.exit(2)
+    if isinstance(error, KafkaUnavailable | TopicAbsent | TopicCreationFailed | StoreError | TelemetryError):
+        click.echo(str(error), err=True)
+        sys.exit(3)
 
 
 if __name__ == "__main__":

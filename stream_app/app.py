@@ -1,6 +1,11 @@
-"""The composition root: settings -> store -> stages -> Faust app. The only module that knows every room."""
+"""The composition root: settings -> store -> stages -> Faust app. The only module that knows every room.
+
+A room that one stage alone needs is imported for that stage: loading them all is a good part of the time to its start.
+"""
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 from stream_app import policy_file
 from stream_app.core.policy import Policy
@@ -8,8 +13,10 @@ from stream_app.marked_yaml import Mark, Mistake
 from stream_app.runtime.bindings import IdentityBinding, IntakeBinding, JoinBinding, SealBinding
 from stream_app.runtime.host import Binding
 from stream_app.settings import Settings, StageName
-from stream_app.sinks.s3 import S3ObjectStore
 from stream_app.telemetry import Telemetry
+
+if TYPE_CHECKING:
+    from stream_app.sinks.s3 import S3ObjectStore
 
 
 def policy_of(settings: Settings) -> Policy:
@@ -28,6 +35,8 @@ def policy_of(settings: Settings) -> Policy:
 
 def object_store(settings: Settings) -> S3ObjectStore:
     """The object store of the settings (an async context manager)."""
+    from stream_app.sinks.s3 import S3ObjectStore
+
     return S3ObjectStore(
         endpoint_url=settings.s3_endpoint,
         access_key=settings.s3_access_key.get_secret_value() if settings.s3_access_key else None,

@@ -1,35 +1,35 @@
-"""The only place where stages are bound to topics, tables, lanes and instruments: one class a stage."""
+"""The only place where stages are bound to topics, tables, lanes and instruments: one class a stage.
+
+A process runs one stage: what is a stage's alone is imported where it is bound, so that no other loads it at its start.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import time
 from types import TracebackType
-from typing import ClassVar, Protocol
+from typing import TYPE_CHECKING, ClassVar, Protocol
 
 from stream_app import __version__
 from stream_app.core import alias_rows, due_index
-from stream_app.core.packet import ProducedBy
 from stream_app.core.policy import Policy
-from stream_app.pipeline.identity import IdentityPartition
-from stream_app.pipeline.intake import Intake
-from stream_app.pipeline.join import JoinPartition
 from stream_app.pipeline.ports import Effects, Incoming, ObjectStore
-from stream_app.pipeline.seal import Sealer, due_at
 from stream_app.runtime import instruments
-from stream_app.runtime.breaker import Breaker
 from stream_app.runtime.concurrent_lane import ConcurrentLane
 from stream_app.runtime.durable import Durable
 from stream_app.runtime.host import AnyLane, Binding, Host
-from stream_app.runtime.intake_clock import IntakeClock
 from stream_app.runtime.lane import Lane
 from stream_app.runtime.progress import row_key
 from stream_app.runtime.steps import reached
 from stream_app.runtime.tables import TablePartition
 from stream_app.settings import Settings, StageName
-from stream_app.sinks.metered import MeteredStore
 from stream_app.telemetry import Telemetry
 from stream_app.topics import EVIDENCE, IDENTITY, INTAKE_TOPICS, SEAL_ORDERS, SEAL_RETRY
+
+if TYPE_CHECKING:
+    from stream_app.pipeline.identity import IdentityPartition
+    from stream_app.pipeline.join import JoinPartition
+    from stream_app.runtime.breaker import Breaker
 
 
 class IntakeBinding(Binding):
@@ -40,6 +40,8 @@ class IntakeBinding(Binding):
     table: ClassVar[str | None] = None
 
     def __init__(self, settings: Settings, telemetry: Telemetry) -> None:
+        from stream_app.pipeline.intake import Intake
+
         self._fold = instruments.instrumented(
             "intake", telemetry, telemetry.spans.intake_accept, Intake(settings.max_event_bytes).fold
         )
@@ -48,6 +50,9 @@ class IntakeBinding(Binding):
 
     async def start(self, host: Host) -> None:
         """Learn what is paused; start telling the time."""
+        from stream_app.runtime.breaker import Breaker
+        from stream_app.runtime.intake_clock import IntakeClock
+
         self._breaker = Breaker(host.settings)
         await self._breaker.start(host)
         self._task = asyncio.create_task(IntakeClock(host).run(), name="intake clock")
@@ -85,6 +90,8 @@ class IdentityBinding(Binding):
 
     def open(self, host: Host, topic: str, partition: int, durable: Durable, rows: TablePartition | None) -> AnyLane:
         """A lane over the partition's aliases."""
+        from stream_app.pipeline.identity import IdentityPartition
+
         assert rows is not None
         stage = IdentityPartition(partition, self._settings.internal_partitions, rows, self._policy)
         stage.recover()
@@ -130,6 +137,8 @@ class JoinBinding(Binding):
 
     def open(self, host: Host, topic: str, partition: int, durable: Durable, rows: TablePartition | None) -> AnyLane:
         """A lane over the partition's calls."""
+        from stream_app.pipeline.join import JoinPartition
+
         assert rows is not None
         observe = instruments.join_observer(self._telemetry.recorder)
         stage = JoinPartition(partition, rows, self._policy, observe)
@@ -177,8 +186,13 @@ class SealBinding(Binding):
     table: ClassVar[str | None] = "seal"
 
     def __init__(self, settings: Settings, telemetry: Telemetry, store: OwnedStore, policy: Policy) -> None:
+        from stream_app.core.packet import ProducedBy
+        from stream_app.pipeline.seal import Sealer, due_at
+        from stream_app.sinks.metered import MeteredStore
+
         self._telemetry = telemetry
         self._store = store
+        self._due_at = due_at
         self._limit = asyncio.Semaphore(settings.seal_concurrency)
         self._sealer = Sealer(
             MeteredStore(store, telemetry.recorder),
@@ -201,7 +215,7 @@ class SealBinding(Binding):
         return ConcurrentLane(
             f"{topic}/{partition}",
             self._seal,
-            due_at if topic == SEAL_RETRY.name else None,
+            self._due_at if topic == SEAL_RETRY.name else None,
             durable,
             rows.get(row_key(topic, partition)),
             self._limit,

@@ -13,23 +13,17 @@ import socket
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from opentelemetry import metrics, trace
-from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
-from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
-from opentelemetry.exporter.prometheus import PrometheusMetricReader
-from opentelemetry.sdk.metrics import MeterProvider
-from opentelemetry.sdk.metrics.export import MetricReader, PeriodicExportingMetricReader
-from opentelemetry.sdk.resources import Resource
-from opentelemetry.sdk.trace import SpanLimits, TracerProvider
-from opentelemetry.sdk.trace.export import BatchSpanProcessor
-from opentelemetry.sdk.trace.sampling import ALWAYS_ON, ParentBased
-from prometheus_client import CollectorRegistry, start_http_server
 
 from stream_app.telemetry.catalogue import Stage
 from stream_app.telemetry.recorders import Recorder
 from stream_app.telemetry.spans import MAX_LINKS, Spans
+
+if TYPE_CHECKING:
+    from opentelemetry.sdk.metrics.export import MetricReader
+    from opentelemetry.sdk.resources import Resource
 
 _logger = logging.getLogger(__name__)
 
@@ -85,49 +79,80 @@ def disabled() -> Telemetry:
 
 
 def start(settings: TelemetrySettings, stage: Stage) -> Telemetry:
-    """Start the exports that settings name for one stage's process; TelemetryError where its port cannot be had."""
+    """Start the exports that settings name for one stage's process; TelemetryError where its port cannot be had.
+
+    What is not named is not imported either: the exporters are a sixth of what a stage loads at its start.
+    """
     endpoint = settings.otlp_endpoint.rstrip("/") if settings.otlp_endpoint else None
     closers: list[Callable[[], object]] = []
     readers: list[MetricReader] = []
     url: str | None = None
     if settings.metrics_port is not None:
-        # A registry of our own: the library's global one would double every name when a process starts a second stage.
-        registry = CollectorRegistry()
-        server, url = _serve(registry, settings.metrics_host, settings.metrics_port)
-        closers.append(lambda: (server.shutdown(), server.server_close()))
-        readers.append(PrometheusMetricReader(disable_target_info=True, scope_info_enabled=False, registry=registry))
+        reader, url, close = _prometheus(settings.metrics_host, settings.metrics_port)
+        readers.append(reader)
+        closers.append(close)
     if endpoint:
-        exporter = OTLPMetricExporter(f"{endpoint}/v1/metrics", timeout=EXPORT_TIMEOUT_S)
-        readers.append(
-            PeriodicExportingMetricReader(
-                exporter,
-                export_interval_millis=EXPORT_INTERVAL_S * 1000,
-                export_timeout_millis=EXPORT_TIMEOUT_S * 1000,
-            )
-        )
-    resource = _resource(stage)
-    meters = MeterProvider(readers, resource, shutdown_on_exit=False)
-    closers.append(lambda: meters.shutdown(timeout_millis=EXPORT_TIMEOUT_S * 1000))
+        readers.append(_otlp_metrics(endpoint))
+    meters: metrics.MeterProvider = metrics.NoOpMeterProvider()
+    if readers:
+        from opentelemetry.sdk.metrics import MeterProvider
+
+        meters = real = MeterProvider(readers, _resource(stage), shutdown_on_exit=False)
+        closers.append(lambda: real.shutdown(timeout_millis=EXPORT_TIMEOUT_S * 1000))
     recorder = Recorder(meters.get_meter(SCOPE))
     recorder.stage_started(stage)
     if endpoint is None:
         tracer = trace.NoOpTracerProvider().get_tracer(SCOPE)
         return Telemetry(recorder, Spans(tracer, recording=False), tracer, url, closers)
+    tracer, close = _otlp_spans(endpoint, stage)
+    closers.append(close)
+    return Telemetry(recorder, Spans(tracer), tracer, url, closers)
+
+
+def _prometheus(host: str, port: int) -> tuple[MetricReader, str, Callable[[], object]]:
+    """What the endpoint reads from, where it is, and how to close it."""
+    from opentelemetry.exporter.prometheus import PrometheusMetricReader
+    from prometheus_client import CollectorRegistry
+
+    # A registry of our own: the library's global one would double every name when a process starts a second stage.
+    registry = CollectorRegistry()
+    server, url = _serve(registry, host, port)
+    reader = PrometheusMetricReader(disable_target_info=True, scope_info_enabled=False, registry=registry)
+    return reader, url, lambda: (server.shutdown(), server.server_close())
+
+
+def _otlp_metrics(endpoint: str) -> MetricReader:
+    from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
+    from opentelemetry.sdk.metrics.export import PeriodicExportingMetricReader
+
+    return PeriodicExportingMetricReader(
+        OTLPMetricExporter(f"{endpoint}/v1/metrics", timeout=EXPORT_TIMEOUT_S),
+        export_interval_millis=EXPORT_INTERVAL_S * 1000,
+        export_timeout_millis=EXPORT_TIMEOUT_S * 1000,
+    )
+
+
+def _otlp_spans(endpoint: str, stage: Stage) -> tuple[trace.Tracer, Callable[[], object]]:
+    from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+    from opentelemetry.sdk.trace import SpanLimits, TracerProvider
+    from opentelemetry.sdk.trace.export import BatchSpanProcessor
+    from opentelemetry.sdk.trace.sampling import ALWAYS_ON, ParentBased
+
     tracers = TracerProvider(
         ParentBased(ALWAYS_ON),
-        resource,
+        _resource(stage),
         shutdown_on_exit=False,
         span_limits=SpanLimits(max_links=MAX_LINKS),
     )
-    processor = BatchSpanProcessor(OTLPSpanExporter(f"{endpoint}/v1/traces", timeout=EXPORT_TIMEOUT_S))
-    tracers.add_span_processor(processor)
-    closers.append(tracers.shutdown)
-    spans_tracer = tracers.get_tracer(SCOPE)
-    return Telemetry(recorder, Spans(spans_tracer), spans_tracer, url, closers)
+    exporter = OTLPSpanExporter(f"{endpoint}/v1/traces", timeout=EXPORT_TIMEOUT_S)
+    tracers.add_span_processor(BatchSpanProcessor(exporter))
+    return tracers.get_tracer(SCOPE), tracers.shutdown
 
 
 def _resource(stage: Stage) -> Resource:
     """Who speaks: without an instance two workers' counters would overwrite each other at the collector."""
+    from opentelemetry.sdk.resources import Resource
+
     return Resource.create(
         {
             "service.name": "stream-app",
@@ -138,8 +163,10 @@ def _resource(stage: Stage) -> Resource:
     )
 
 
-def _serve(registry: CollectorRegistry, host: str, port: int) -> tuple[Any, str]:
+def _serve(registry: Any, host: str, port: int) -> tuple[Any, str]:
     """The endpoint's server and URL: on any free port for 0, else on the first free one from `port` on."""
+    from prometheus_client import start_http_server
+
     last = port if port == 0 else min(port + PORTS_TRIED - 1, 65535)
     for candidate in range(port, last + 1):
         try:

@@ -14,7 +14,7 @@ from stream_app.core.partition_states import PartitionState
 from stream_app.pipeline.ports import Incoming, Outgoing
 from stream_app.pipeline.seal import due_at
 from stream_app.policy_file import default_policy
-from stream_app.runtime import bindings
+from stream_app.runtime import breaker
 from stream_app.runtime.admin import TABLES
 from stream_app.runtime.bindings import IdentityBinding, IntakeBinding, JoinBinding, SealBinding
 from stream_app.runtime.breaker import Breaker
@@ -61,7 +61,7 @@ class NothingPaused(Breaker):
 @pytest.fixture
 def intake(monkeypatch: pytest.MonkeyPatch) -> IntakeBinding:
     """The binding of intake, started but for its clock."""
-    monkeypatch.setattr(bindings, "Breaker", NothingPaused)
+    monkeypatch.setattr(breaker, "Breaker", NothingPaused)
     made = IntakeBinding(SETTINGS, telemetry.disabled())
     made._breaker = NothingPaused(SETTINGS)
     return made
