@@ -7,7 +7,8 @@ import math
 from typing import Any
 
 import pytest
-from hypothesis import given
+import rfc8785
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from stream_app.core.canonical import CanonicalError, canonical_bytes, hash_of, is_canonical
@@ -51,7 +52,59 @@ def test_agrees_with_another_canonicaliser(value: Any) -> None:
     assert is_canonical(text.encode())
 
 
-@pytest.mark.parametrize("value", [{"a": 2**53 + 1}, {"a": 10**400}, {"a": "\ud800"}, {"\udfff": 1}, math.nan])
+NUMBERS = (
+    st.integers(-(2**53) + 1, 2**53 - 1)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.sampled_from(
+        [
+            0.0,
+            -0.0,
+            1.0,
+            -1.0,
+            0.5,
+            1e-4,
+            9.999e-5,
+            1e-7,
+            1e15,
+            1e16,
+            1e21,
+            2.0**53,
+            2.0**53 - 1,
+            5e-324,
+            1.7976931348623157e308,
+        ]
+    )
+)
+KEYS = st.text(st.characters(max_codepoint=0x7F), max_size=6) | st.text(
+    st.characters(exclude_categories=["Cs"]), max_size=3
+)
+ANY = st.recursive(
+    st.none() | st.booleans() | NUMBERS | st.text(st.characters(exclude_categories=["Cs"])),
+    lambda inner: st.lists(inner, max_size=4) | st.tuples(inner, inner) | st.dictionaries(KEYS, inner, max_size=4),
+    max_leaves=12,
+)
+
+
+@given(ANY)
+@example({"score": 1.0, "b": [0.0, -0.0, 18.5], "a": (3.0, True)})
+@example("".join(map(chr, range(0x800))))
+@example({"".join(map(chr, range(0x80))): None, "": 1})
+def test_the_quick_way_writes_what_the_library_of_the_rfc_writes(value: Any) -> None:
+    assert canonical_bytes(value) == rfc8785.dumps(value)
+
+
+class Shout(str):
+    """A kind of text, as an enumeration's values are."""
+
+
+@pytest.mark.parametrize("value", [Shout("a"), {Shout("b"): 1, "a": Shout("c")}, {"n": 2**53 - 1}, [-(2**53) + 1]])
+def test_values_at_the_edge_are_written_as_by_the_library_too(value: Any) -> None:
+    assert canonical_bytes(value) == rfc8785.dumps(value)
+
+
+@pytest.mark.parametrize(
+    "value", [{"a": 2**53 + 1}, {"a": 10**400}, {"a": "\ud800"}, {"\udfff": 1}, math.nan, -math.inf, {1: 2}, {"a": b""}]
+)
 def test_what_has_no_canonical_form_is_a_clear_error(value: Any) -> None:
     with pytest.raises(CanonicalError):
         canonical_bytes(value)
