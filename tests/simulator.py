@@ -19,7 +19,7 @@ from stream_app.core.policy import Policy
 from stream_app.pipeline.identity import IdentityPartition
 from stream_app.pipeline.input_clock import InputClock
 from stream_app.pipeline.intake import Intake
-from stream_app.pipeline.join import JoinPartition, local_rows
+from stream_app.pipeline.join import PORTION, JoinPartition, local_rows
 from stream_app.pipeline.ports import Effects, Incoming, Outgoing
 from stream_app.policy_file import default_policy
 from stream_app.runtime.memory_rows import MemoryRows
@@ -75,14 +75,16 @@ class Simulator:
     """
 
     def __init__(
-        self, *, policy: Policy | None = None, partitions: int = 2, seed: int = 0, batch: int = 5, cuts: int = 0
-    ) -> None:
+        self, *, policy: Policy | None = None, partitions: int = 2, seed: int = 0, batch: int = 5, cuts: int = 0,
+        portion: int = PORTION,
+    ) -> None:  # fmt: skip
         self.policy = policy or default_policy()
         self.partitions = partitions
         self.now = START_MS
         self.random = random.Random(seed)
         self.cuts = random.Random(f"{seed}/{cuts}")
         self.batch = batch
+        self.portion = portion
         self.log: dict[str, list[list[Incoming]]] = {topic.name: [[] for _ in range(partitions)] for topic in TOPICS}
         self.lanes: dict[tuple[str, int], Lane] = {}
         self.joins: dict[int, JoinPartition] = {}
@@ -103,7 +105,7 @@ class Simulator:
         self.lanes[IDENTITY.name, partition] = Lane(stage.handle, rows)
 
     def _open_join(self, partition: int, rows: LoggedRows) -> None:
-        stage = self.joins[partition] = JoinPartition(partition, rows, self.policy)
+        stage = self.joins[partition] = JoinPartition(partition, rows, self.policy, portion=self.portion)
         stage.recover()
         self.lanes[EVIDENCE.name, partition] = Lane(stage.handle, rows, stage.fold)
 
@@ -148,9 +150,12 @@ class Simulator:
         count = self.cuts.randint(1, self.batch) if lane.fold else 1
         records = self.log[key[0]][key[1]][lane.read : lane.read + count]
         lane.read += len(records)
-        folded = lane.fold(records) if lane.fold else [lane.handle(record) for record in records]
-        assert len(folded) == len(records)
-        lane.rows.commit(folded)
+        if lane.fold:
+            folded = lane.rows.folded(lane.fold, records)
+        else:
+            folded = [lane.handle(record) for record in records]
+            lane.rows.commit(folded)
+        assert sum(not one.unfinished for one in folded) == len(records)
         for effects in folded:
             self._done(lane, effects)
 

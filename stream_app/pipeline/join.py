@@ -33,6 +33,8 @@ _SOURCES = b"sources"
 _ACTIVE = b"active"
 _OPEN = b"open"
 _NOTHING = Effects()
+PORTION = 1000
+"""Calls that fall due in one commit: after an outage, or with a million calls of one moment, it may be very many."""
 
 Row = tuple[bytes, bytes | None]
 Ended = Literal["used", "duplicate", "conflict"]
@@ -57,8 +59,16 @@ class _Call:
 class JoinPartition:
     """One partition of `evidence`: its clock, its policies, and its calls' rows, of which it keeps none in memory."""
 
-    def __init__(self, partition: int, rows: State, default_policy: Policy, observe: Observer | None = None) -> None:
+    def __init__(
+        self,
+        partition: int,
+        rows: State,
+        default_policy: Policy,
+        observe: Observer | None = None,
+        portion: int = PORTION,
+    ) -> None:
         self._rows = rows
+        self._portion = portion
         self._suffix = f"/{partition}".encode()
         """Rows that every partition has carry its number, so that no cache can mix them up."""
         self._clock = PartitionClock()
@@ -69,6 +79,8 @@ class JoinPartition:
         self._active = default_policy
         self._scanned = 0
         """The index holds no call that is due before this time, ms."""
+        self._reached: bytes | None = None
+        """The last key of the index that was taken, while a move of the clock is taken in portions."""
         self._stale: list[bytes] = []
         """Entries of the index that no row says any more, to be deleted with the next rows."""
         self._open = OpenCalls()
@@ -107,7 +119,7 @@ class JoinPartition:
         """Fold records of the `evidence` topic, in their order: one Effects each.
 
         How records are cut into batches decides nothing but which of them carries a row: a row that several records
-        touch goes with the last of them.
+        touch goes with the last of them. A clock by which very many calls fall due ends the fold (`unfinished`).
         """
         return _Batch(self, batch).fold()
 
@@ -128,6 +140,8 @@ class _Batch:
         self._stage_rows: dict[bytes, tuple[int, bytes]] = {}
         self._opened_by = -1
         self._clocked_by = -1
+        self._told: tuple[int, tuple[Row, ...]] | None = None
+        """What an earlier clock record of the batch came to, and which: kept where a later one is not finished."""
         self._watched = False
         self._view = stage._view()
         self._counts: defaultdict[tuple[type, Ended], int] = defaultdict(int)
@@ -151,6 +165,8 @@ class _Batch:
                     self._say(index, outcome)
             elif isinstance(record, Clock):
                 self._tick(index, record)
+                if self._stage._reached is not None:
+                    break
             elif isinstance(record, Activation):
                 self._activate(index, record)
             else:
@@ -178,18 +194,26 @@ class _Batch:
 
     def _tick(self, index: int, record: Clock) -> None:
         stage = self._stage
-        before = stage._clock.now
-        if not stage._clock.hear(record, stage._active.timing.max_hold):
-            return
-        self._clocked_by = index
-        now = stage._clock.now
-        if stage._watch.hear(record.last_record_at):
+        if stage._reached is None:
+            before = stage._clock.now
+            told = None if self._clocked_by < 0 else (self._clocked_by, self._clock_rows())
+            if not stage._clock.hear(record, stage._active.timing.max_hold):
+                return
+            self._clocked_by = index
+            now = stage._clock.now
+            if stage._watch.hear(record.last_record_at):
+                self._watched = True
+            if now is not None and now != before:
+                self._hear_silence(index, now)
+            self._view = stage._view()
+            if now is None or now == before:
+                return
+            self._told = told
+        else:  # The rest of what it set off, in the fold before.
+            self._clocked_by = index
             self._watched = True
-        if now is not None and now != before:
-            self._hear_silence(index, now)
-        self._view = stage._view()
-        if now is None or now == before:
-            return
+            now = stage._clock.now
+            assert now is not None
         for call_id in self._due(now):
             call = self._calls[call_id]
             assert call.state is not None
@@ -210,22 +234,33 @@ class _Batch:
                 self._sends[index].append(outputs.alert(alert, "join", alert.alert_id.split("/")[0]))
 
     def _due(self, now: int) -> list[str]:
-        """Calls whose time has come, earliest first, equal times by call ID: the same in every run."""
-        indexed = [
-            due_index.read_key(key) for key, _ in self._stage._rows.scan(*due_index.bounds(self._stage._scanned, now))
-        ]
-        self._load([key.decode() for _, key in indexed])
-        for due, key in indexed:
-            stored = self._calls[key.decode()].stored
+        """Calls whose time has come, earliest first, equal times by call ID: the same in every run, and in portions.
+
+        Behind a whole portion there may be more: `_reached` says up to where it went.
+        """
+        stage = self._stage
+        first, last = due_index.bounds(stage._scanned, now)
+        if stage._reached is not None:
+            first = stage._reached + b"\0"
+        found = stage._rows.scan(first, last, stage._portion)
+        if len(found) < stage._portion:
+            stage._reached, stage._scanned = None, now + 1
+        else:
+            stage._reached = last = found[-1][0]
+        indexed = [due_index.read_key(key) for key, _ in found]
+        self._load([call_id.decode() for _, call_id in indexed])
+        for due, call_id in indexed:
+            stored = self._calls[call_id.decode()].stored
             if stored is None or stored.due != due:
-                self._stage._stale.append(due_index.entry_key(due, key))
-        self._stage._scanned = now + 1
+                stage._stale.append(due_index.entry_key(due, call_id))
         ripe = []
-        for call_id, call in self._calls.items():
+        for name, call in self._calls.items():
             due_at = None if call.state is None else call.state.due
             if due_at is not None and due_at <= now:
-                ripe.append((due_at, call.key, call_id))
-        return [call_id for _, _, call_id in sorted(ripe)]
+                key = due_index.entry_key(due_at, call.key)
+                if key <= last:
+                    ripe.append((key, name))
+        return [name for _, name in sorted(ripe)]
 
     def _activate(self, index: int, record: Activation) -> None:
         try:
@@ -280,23 +315,31 @@ class _Batch:
             counts = self._stage._open.to_bytes()
             rows.setdefault(self._opened_by, []).append((_OPEN + self._stage._suffix, counts))
         later: dict[int, tuple[Row, ...]] = {}
-        if self._clocked_by >= 0:
-            clocked: tuple[Row, ...] = ((_CLOCK + self._stage._suffix, self._stage._clock.to_bytes()),)
-            if self._watched:
-                clocked += ((_SOURCES + self._stage._suffix, self._stage._watch.to_bytes()),)
-            later[self._clocked_by] = clocked
+        unfinished = self._stage._reached is not None
+        # The clock of an unfinished record is not durable before its end: after a fault it must set off the rest.
+        if not unfinished and self._clocked_by >= 0:
+            later[self._clocked_by] = self._clock_rows()
+        elif unfinished and self._told is not None:
+            later[self._told[0]] = self._told[1]
         if rows and self._stage._stale:  # Tidying up is worth no commit of its own.
             local.setdefault(next(iter(rows)), []).extend((key, None) for key in self._stage._stale)
             self._stage._stale = []
-        effects = [_NOTHING] * len(self._batch)
-        for index in {*self._sends, *rows, *later}:
+        count = self._clocked_by + 1 if unfinished else len(self._batch)
+        effects = [_NOTHING] * count
+        for index in {*self._sends, *rows, *later, *((count - 1,) if unfinished else ())}:
             effects[index] = Effects(
                 tuple(self._sends.get(index, ())),
                 tuple(rows.get(index, ())),
                 tuple(local.get(index, ())),
                 later.get(index, ()),
+                unfinished=unfinished and index == count - 1,
             )
         return effects
+
+    def _clock_rows(self) -> tuple[Row, ...]:
+        stage = self._stage
+        clock = (_CLOCK + stage._suffix, stage._clock.to_bytes())
+        return (clock, (_SOURCES + stage._suffix, stage._watch.to_bytes())) if self._watched else (clock,)
 
 
 def _read(value: bytes | None) -> Heard | Clock | Activation | None:

@@ -135,3 +135,6 @@ class Effects(msgspec.Struct, frozen=True):
     receipts: tuple[str, ...] = ()
     then: tuple[Outgoing, ...] = ()
     in_turn: tuple[Outgoing, ...] = ()
+    unfinished: bool = False
+    """The record is not done: the fold ended here, and goes on with this very record once these effects are durable.
+    So what one record sets off may take several commits."""

@@ -6,9 +6,9 @@ For folding a log anew (`refolding`), and for whoever wants to run a stage witho
 from __future__ import annotations
 
 from bisect import bisect_left, insort
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
-from stream_app.pipeline.ports import Effects
+from stream_app.pipeline.ports import Effects, Incoming
 
 
 class MemoryRows(dict[bytes, bytes]):
@@ -46,6 +46,16 @@ class MemoryRows(dict[bytes, bytes]):
                 self[key] = row
             elif key in self:
                 del self[key]
+
+    def folded(self, fold: Callable[[Sequence[Incoming]], list[Effects]], batch: Sequence[Incoming]) -> list[Effects]:
+        """Fold a batch to its end, each part committed before the next."""
+        found: list[Effects] = []
+        while batch:
+            effects = fold(batch)
+            self.commit(effects)
+            found += effects
+            batch = batch[len(effects) - effects[-1].unfinished :]
+        return found
 
     def commit(self, effects: Iterable[Effects]) -> None:
         """Write every kind of row of a batch."""

@@ -69,9 +69,7 @@ class _Partition:
     def fold(self) -> None:
         """Fold what has gathered."""
         batch, self._batch = self._batch, []
-        effects = self._stage.fold(batch) if batch else []
-        self._rows.commit(effects)
-        for one in effects:
+        for one in self._rows.folded(self._stage.fold, batch):
             self.orders += [_order(send.value) for send in one.sends if send.topic == SEAL_ORDERS.name]
 
 

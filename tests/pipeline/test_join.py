@@ -9,17 +9,18 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import asdict
 
 from stream_app.core.alias_rows import read_row
 from stream_app.core.call_rows import read_call
-from stream_app.core.evidence import PolicyActivated
+from stream_app.core.evidence import ClockRecord, PolicyActivated
 from stream_app.core.ordering import Order
 from stream_app.core.wire import read_json
-from stream_app.pipeline.join import Ended, JoinPartition, Observer
-from stream_app.pipeline.ports import Effects, Outgoing
+from stream_app.pipeline.join import PORTION, Ended, JoinPartition, Observer
+from stream_app.pipeline.ports import Effects, Incoming, Outgoing
 from stream_app.policy_file import default_policy
 from stream_app.runtime.memory_rows import MemoryRows
 from tests import stories
@@ -446,3 +447,71 @@ def test_a_dead_source_is_one_alert_and_not_one_a_call_or_a_partition() -> None:
     assert silent[0].startswith("evaluation-completed/")
     without = [one for one in alerts if [gap["kind"] for gap in one["missing"]] == ["evaluation"]]
     assert without == []
+
+
+def crowd(portion: int, cuts: int = 0) -> Simulator:
+    """Thirty calls that lack their evaluation fall due together, some of them by one and the same moment."""
+    simulator = Simulator(partitions=1, portion=portion, cuts=cuts)
+    simulator.tick(1000)
+    start = simulator.now
+    for number in range(30):
+        end = start + 100 * (number % 7)
+        simulator.publish(stories.call_ended(f"ended-{number}", call=f"call-{number}", end=end))
+        simulator.publish(stories.tool(f"failed-{number}", call=f"call-{number}", status="failed"))
+    simulator.tick(1000)
+    return simulator
+
+
+@pytest.mark.parametrize("portion", [1, 2, 7, 29, 30, 31])
+def test_calls_that_fall_due_together_are_taken_in_portions_and_come_to_the_same(portion: int) -> None:
+    whole, parts = crowd(PORTION), crowd(portion, cuts=portion)
+    for simulator in (whole, parts):
+        for _ in range(2):
+            simulator.tick(20 * MINUTE)
+    assert len(whole.log["seal-orders"][0]) == 30
+    for topic in ("seal-orders", "join-alerts"):
+        assert [one.value for one in parts.log[topic][0]] == [one.value for one in whole.log[topic][0]]
+    lane, other = parts.lanes["evidence", 0], whole.lanes["evidence", 0]
+    assert dict(lane.rows) == dict(other.rows)
+
+
+def test_a_fault_between_two_portions_loses_nothing_and_repeats_nothing() -> None:
+    whole = crowd(PORTION)
+    whole.tick(20 * MINUTE)
+    broken = crowd(4)
+    broken.now += 20 * MINUTE
+    rows = broken.lanes["evidence", 0].rows
+    orders: list[bytes | None] = []
+    begun = len(broken.log["evidence"][0])
+    for record in whole.log["evidence"][0][begun:]:
+        parts = 0
+        while True:  # After every portion a worker dies, and its successor knows only what is durable.
+            stage = JoinPartition(0, rows, broken.policy, portion=4)
+            stage.recover()
+            effects = stage.fold((record,))
+            rows.commit(effects)
+            orders += [send.value for one in effects for send in one.sends if send.topic == "seal-orders"]
+            parts += 1
+            if not effects[-1].unfinished:
+                break
+        assert parts < 20
+    assert orders == [one.value for one in whole.log["seal-orders"][0]]
+
+
+def test_a_clock_before_one_that_is_not_finished_is_kept() -> None:
+    simulator = crowd(4)
+    first, second = (
+        ClockRecord(
+            via=0, worker="w", read_up_to={f"{topic}/0": simulator.now + ms for topic in simulator.sources},
+            sources=simulator.sources, vias=1,
+        ).to_bytes()
+        for ms in (1, 20 * MINUTE)
+    )  # fmt: skip
+    stage, rows = simulator.joins[0], simulator.lanes["evidence", 0].rows
+    batch = [Incoming("evidence", 0, 900 + number, 0, None, value) for number, value in enumerate((first, second))]
+    effects = stage.fold(batch)
+    rows.commit(effects)
+    assert (len(effects), effects[1].unfinished) == (2, True)
+    again = JoinPartition(0, rows, simulator.policy)
+    again.recover()
+    assert again.now == simulator.now + 1
