@@ -97,6 +97,8 @@ def _traced(opens: OpensSpan, fold: Fold, batch: Sequence[Incoming], traced: lis
         spans = [_entered(stack, opens(batch[index].headers)) for index in traced]
         effects = list(fold(batch))
         for index, span in zip(traced, spans, strict=True):
+            if index >= len(effects):
+                break  # The fold ended before this record; it will come again.
             one = effects[index]
             ending = None if isinstance(span, UnrecordedSpan) else ending_of(batch[index], one)
             if ending is not None:

@@ -15,7 +15,8 @@ after a fault and was folded already is not folded anew: it is skipped, or folde
 for what it does.
 
 A lane may be paused: what waits and what still comes is dropped, unacknowledged, from `resume_at` on. A fold that
-returns fewer effects than it was given records has stopped behind the last of them, and so pauses its lane.
+returns fewer effects than it was given records has stopped behind the last of them, and so pauses its lane; unless that
+last one is `unfinished`: then what it did so far is committed, and the fold goes on with the same record.
 
 A failure in the lane's own generation ends the process (exit 70): the supervisor starts it anew from what is durable.
 """
@@ -197,7 +198,9 @@ class Lane:
         try:
             while not self.closed:  # A library on the way may have lost a cancellation.
                 if await self._woken():
-                    await self._commit(self._take())
+                    rest = self._take()
+                    while rest:
+                        rest = await self._commit(rest)
                 else:
                     await self._make_durable([])
         except asyncio.CancelledError:
@@ -229,9 +232,13 @@ class Lane:
             self._room.set()
         return batch
 
-    async def _commit(self, batch: list[Incoming]) -> None:
+    async def _commit(self, batch: list[Incoming]) -> list[Incoming]:
+        """Fold and make durable; what the fold left over, from a record on that it has not finished."""
         effects = self._folded(batch)
-        if len(effects) < len(batch):
+        rest: list[Incoming] = []
+        if effects and effects[-1].unfinished:
+            batch, rest = batch[: len(effects)], batch[len(effects) - 1 :]
+        elif len(effects) < len(batch):
             self._cut(batch[len(effects)].offset)
             batch = batch[: len(effects)]
         reached("folded")
@@ -255,19 +262,20 @@ class Lane:
                     self._awaited.setdefault(receipt, []).append(held)
                 if not held.waiting:
                     free.append(held)
-        self._folded_upto = batch[-1].offset + 1
-        self._progress.reach(batch[-1].offset)
+        self._folded_upto = batch[-1].offset + (0 if rest else 1)
+        self._progress.reach(self._folded_upto - 1)
         free += self._released(receipts)
         for held in sorted(free, key=lambda one: one.offset):
             sends += held.then
-        if self._rows and not (sends or at_once):
+        if self._rows and not (sends or at_once or rest):
             loop = asyncio.get_running_loop()
             if self._later_until is None:
                 self._later_until = loop.time() + LATER_S
             if loop.time() < self._later_until:
                 await self._send_in_turn()
-                return
+                return rest
         await self._make_durable(sends)
+        return rest
 
     async def _make_durable(self, sends: list[Outgoing]) -> None:
         """Commit with what was folded, send what goes in turn, acknowledge."""

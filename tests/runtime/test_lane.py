@@ -22,11 +22,11 @@ ROW = row_key("evidence", 0)
 class AcksFirst(Lane):
     """The negative control: acknowledges a batch before anything of it is durable."""
 
-    async def _commit(self, batch: list[Incoming]) -> None:
+    async def _commit(self, batch: list[Incoming]) -> list[Incoming]:
         for one in self._unacknowledged:
             one.ack()
             one.ack = lambda: None
-        await super()._commit(batch)
+        return await super()._commit(batch)
 
 
 class SendsInTurnAtOnce(Lane):
@@ -619,3 +619,44 @@ async def test_the_steps_of_a_commit_are_reached_in_their_order(monkeypatch: pyt
         await world.batch(*ALL_KINDS)
         await until(lambda: len(world.acks) == 1)
         assert reached == ["folded", "before-ack"]
+
+
+class InParts(World):
+    """Record 2 takes three commits; after each, `upto` is how far the lane's progress row says it has come."""
+
+    parts = 0
+
+    def fold(self, batch: Sequence[Incoming]) -> Sequence[Effects]:
+        effects = []
+        for one in batch:
+            self.folded.append(one.offset)
+            self.parts += one.offset == 2
+            name = f"2.{self.parts}" if one.offset == 2 else str(one.offset)
+            upto = Progress.from_bytes(self.durable.get(ROW)).upto
+            row = (name.encode(), str(upto).encode())
+            effects.append(Effects((out(name),), (row,), unfinished=one.offset == 2 and self.parts < 3))
+            if effects[-1].unfinished:
+                break
+        return effects
+
+
+async def test_a_record_that_is_not_finished_takes_several_commits_and_is_done_with_the_last() -> None:
+    async with InParts() as world:
+        await world.batch(0, 1, 2, 3)
+        await until(lambda: world.acks == [3])
+        assert world.folded == [0, 1, 2, 2, 2, 3]
+        assert world.durable.commits == 3
+        assert world.steps[-1] == ("acked", 3)
+        found = {key.decode(): row for key, row in world.durable.stored.items() if key != ROW}
+        assert found == {"0": b"0", "1": b"0", "2.1": b"0", "2.2": b"2", "2.3": b"2", "3": b"2"}
+        assert Progress.from_bytes(world.durable.get(ROW)).upto == 4
+        assert not world.failures
+
+
+async def test_after_a_fault_between_its_parts_the_record_comes_again() -> None:
+    async with InParts() as world:
+        world.durable.refuse = {"2.2"}
+        await world.batch(0, 1, 2, 3)
+        await until(lambda: world.failures)
+        assert world.acks == []
+        assert Progress.from_bytes(world.durable.get(ROW)).upto == 2
