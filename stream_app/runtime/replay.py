@@ -27,6 +27,8 @@ LocalRows = Callable[[bytes, bytes], tuple[tuple[bytes, bytes], ...]]
 STALL_S = 60.0
 """Without any progress for so long, the replay gives up and the process ends."""
 PROGRESS_EVERY_S = 5.0
+POLL_MS = 20
+"""A log ends in a control record, whose coming wakes nobody: so the position is looked at this often."""
 
 
 class ReplayStalled(Exception):
@@ -89,7 +91,7 @@ async def replay(
     behind = await _sought(reader, changelog, tables, ends)
     while behind:
         before = records
-        for place, fetched in (await reader.getmany(*behind, timeout_ms=200)).items():
+        for place, fetched in (await reader.getmany(*behind, timeout_ms=POLL_MS)).items():
             behind[place].load(_rows(fetched, derive).items(), fetched[-1].offset)
             records += len(fetched)
             reached("replaying")
