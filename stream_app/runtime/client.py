@@ -19,7 +19,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaConnectionError, KafkaTimeoutError, NodeNotReadyError, RequestTimedOutError
 
 from stream_app.pipeline.ports import Headers, Incoming, Outgoing
-from stream_app.runtime.record_batches import BUILDER_BYTES, Partitioner, send_batches
+from stream_app.runtime.record_batches import MAX_BATCH_BYTES, Partitioner, send_batches
 from stream_app.settings import Settings
 
 MAX_REQUEST_BYTES = 16 << 20
@@ -83,7 +83,7 @@ class Publisher:
             acks="all",
             enable_idempotence=True,
             max_request_size=MAX_REQUEST_BYTES,
-            max_batch_size=BUILDER_BYTES,
+            max_batch_size=MAX_BATCH_BYTES,
             linger_ms=self._linger_ms,
             request_timeout_ms=int(self._settings.request_timeout_s * 1000),
         )

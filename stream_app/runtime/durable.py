@@ -21,7 +21,7 @@ from aiokafka import AIOKafkaProducer
 
 from stream_app.pipeline.ports import Outgoing
 from stream_app.runtime.client import AWAY, MAX_REQUEST_BYTES, Publisher, unavailable
-from stream_app.runtime.record_batches import BUILDER_BYTES, Partitioner, send_batches
+from stream_app.runtime.record_batches import MAX_BATCH_BYTES, Partitioner, send_batches, send_rows
 from stream_app.runtime.steps import reached
 from stream_app.runtime.tables import Rows, TablePartition
 from stream_app.settings import Settings
@@ -90,7 +90,7 @@ class Fenced:
             transactional_id=transactional_id,
             transaction_timeout_ms=TRANSACTION_TIMEOUT_MS,
             acks="all",
-            max_batch_size=BUILDER_BYTES,
+            max_batch_size=MAX_BATCH_BYTES,
             max_request_size=MAX_REQUEST_BYTES,
             linger_ms=0,
             request_timeout_ms=min(int(settings.request_timeout_s * 1000), TRANSACTION_TIMEOUT_MS),
@@ -138,15 +138,10 @@ class Fenced:
 
     async def _transact(self, sends: Sequence[Outgoing], rows: Rows, partition: int) -> int | None:
         """Commit everything; returns the changelog offset of the last row, None without rows."""
-        kept = [Outgoing(self._changelog, key, row, partition=partition) for key, row in rows.items()]
         await self._producer.begin_transaction()
-        sent = await send_batches(self._producer, [*kept, *sends], self._partitioner, self._names)
-        confirmed: list[Any] = await asyncio.gather(*(one.confirmation for one in sent))
+        kept = await send_rows(self._producer, self._changelog, self._names, partition, rows)
+        sent = await send_batches(self._producer, sends, self._partitioner, self._names)
+        confirmed: list[Any] = await asyncio.gather(*(one.confirmation for one in (*kept, *sent)))
         reached("in-transaction")
         await self._producer.commit_transaction()
-        ends = [
-            metadata.offset + one.count - 1
-            for one, metadata in zip(sent, confirmed, strict=True)
-            if one.topic == self._changelog
-        ]
-        return max(ends, default=None)
+        return confirmed[len(kept) - 1].offset + kept[-1].count - 1 if kept else None

@@ -1,27 +1,41 @@
 """The only place where records to write become whole record batches: one await a batch instead of one a record.
 
 The client library's own `send` costs some 100 µs a record, most of it turns of the event loop; its public
-`create_batch` and `send_batch` cost a few.
+`create_batch` and `send_batch` cost a few. Its murmur2 goes byte by byte; ours, by words, gives the same.
 """
 
 from __future__ import annotations
 
 import asyncio
+import struct
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from aiokafka.partitioner import murmur2
+from stream_app.pipeline.ports import Headers, Outgoing
 
-from stream_app.pipeline.ports import Outgoing
-
-MAX_BATCH_BYTES = 512 << 10
-"""Payload of one record batch, unless one record alone is larger: the broker limits batches, not records."""
-BUILDER_BYTES = 1 << 20
-"""What the client library's builders take at most: the payload above and what the format adds, below every limit of
-our topics."""
+MAX_BATCH_BYTES = 1 << 20
+"""What a record batch takes at most, unless one record alone is larger: the broker limits batches, not records, and
+this is below every limit of our topics. A partition has one batch under way: larger ones are fewer round trips."""
 MAX_REMEMBERED_KEYS = 100_000
+
+_MIX = 0x5BD1E995
+_WORD = 0xFFFFFFFF
+_NO_HEADERS: list[tuple[str, bytes]] = []
+
+
+def murmur2(key: bytes) -> int:
+    """The hash of Java's default partitioner, unsigned."""
+    words, rest = divmod(len(key), 4)
+    hashed = 0x9747B28C ^ len(key)
+    for word in struct.unpack_from(f"<{words}I", key):
+        mixed = word * _MIX & _WORD
+        hashed = hashed * _MIX & _WORD ^ (mixed ^ mixed >> 24) * _MIX & _WORD
+    if rest:
+        hashed = (hashed ^ int.from_bytes(key[-rest:], "little")) * _MIX & _WORD
+    hashed = (hashed ^ hashed >> 13) * _MIX & _WORD
+    return hashed ^ hashed >> 15
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +49,7 @@ class Sent:
 
 
 class Partitioner:
-    """Key -> partition as Java's default partitioner has it; murmur2 in Python is slow, so keys are remembered."""
+    """Key -> partition as Java's default partitioner has it; keys are remembered."""
 
     def __init__(self) -> None:
         self._counts: dict[str, int] = {}
@@ -64,35 +78,56 @@ class Partitioner:
 
 
 async def send_batches(
-    producer: Any, records: Iterable[Outgoing], partitioner: Partitioner, full_name: dict[str, str]
+    producer: Any, records: Iterable[Outgoing], partitioner: Partitioner, full_name: Mapping[str, str]
 ) -> list[Sent]:
-    """Hand the records over, in order within each partition; `full_name` maps a topic's name to that of the broker."""
-    by_place: dict[tuple[str, int], list[Outgoing]] = {}
+    """Hand the records over, in order within each partition; `full_name` maps a topic's name to that of the broker.
+
+    The producer's `max_batch_size` must be MAX_BATCH_BYTES.
+    """
+    by_place: dict[tuple[str, int], list[tuple[bytes | None, bytes | None, Headers]]] = {}
+    place_of = partitioner.partition
     for record in records:
-        by_place.setdefault((record.topic, partitioner.partition(record)), []).append(record)
+        place = (record.topic, place_of(record))
+        ours = by_place.get(place)
+        if ours is None:
+            ours = by_place[place] = []
+        ours.append((record.key, record.value, record.headers))
+    return [
+        one
+        for (topic, partition), ours in by_place.items()
+        for one in await _send(producer, topic, full_name[topic], partition, ours)
+    ]
+
+
+async def send_rows(
+    producer: Any, topic: str, full_name: Mapping[str, str], partition: int, rows: Mapping[bytes, bytes | None]
+) -> list[Sent]:
+    """Hand the rows of one partition over to their changelog; the last batch holds the last row."""
+    return await _send(producer, topic, full_name[topic], partition, ((key, row, ()) for key, row in rows.items()))
+
+
+async def _send(
+    producer: Any,
+    topic: str,
+    full_name: str,
+    partition: int,
+    records: Iterable[tuple[bytes | None, bytes | None, Headers]],
+) -> list[Sent]:
+    return [
+        Sent(topic, partition, batch.record_count(), await producer.send_batch(batch, full_name, partition=partition))
+        for batch in _filled(producer, records)
+    ]
+
+
+def _filled(producer: Any, records: Iterable[tuple[bytes | None, bytes | None, Headers]]) -> Iterator[Any]:
+    """Batches with the records in order. A batch that is full takes no more; it always takes its first one."""
     now = time.time_ns() // 1_000_000
-    sent: list[Sent] = []
-    for (topic, partition), ours in by_place.items():
-        for batch, count in _filled(producer, ours, now):
-            confirmation = await producer.send_batch(batch, full_name[topic], partition=partition)
-            sent.append(Sent(topic, partition, count, confirmation))
-    return sent
-
-
-def _filled(producer: Any, records: list[Outgoing], now: int) -> Iterable[tuple[Any, int]]:
-    batch, count, size = producer.create_batch(), 0, 0
-    for record in records:
-        weight = len(record.key or b"") + len(record.value or b"") + sum(len(content) for _, content in record.headers)
-        if count and size + weight > MAX_BATCH_BYTES:
-            yield batch, count
-            batch, count, size = producer.create_batch(), 0, 0
-        headers = list(record.headers)
-        if batch.append(timestamp=now, key=record.key, value=record.value, headers=headers) is None:
-            # Full, by what the format adds to very small records. A batch always takes its first one.
-            yield batch, count
-            batch, count, size = producer.create_batch(), 0, 0
-            batch.append(timestamp=now, key=record.key, value=record.value, headers=headers)
-        count += 1
-        size += weight
-    if count:
-        yield batch, count
+    batch = producer.create_batch()
+    for key, value, headers in records:
+        named = list(headers) if headers else _NO_HEADERS
+        if batch.append(timestamp=now, key=key, value=value, headers=named) is None:
+            yield batch
+            batch = producer.create_batch()
+            batch.append(timestamp=now, key=key, value=value, headers=named)
+    if batch.record_count():
+        yield batch
