@@ -230,7 +230,7 @@ class SealBinding(Binding):
             outcome = instruments.seal_outcome(effects)
             span.set(outcome=outcome)
             headers = span.headers()
-        instruments.count(self._telemetry.recorder, "seal", effects)
+        instruments.count(self._telemetry.recorder, "seal", (effects,))
         self._telemetry.recorder.sealed(outcome, seconds=time.monotonic() - began)
         return instruments.carried(effects, headers)
 

@@ -81,9 +81,7 @@ def instrumented(stage: StageName, telemetry: Telemetry, opens: OpensSpan, fold:
     def folded(batch: Sequence[Incoming]) -> Sequence[Effects]:
         traced = [index for index, incoming in enumerate(batch) if incoming.headers and carries_trace(incoming.headers)]
         effects = _traced(opens, fold, batch, traced) if traced else fold(batch)
-        for one in effects:
-            if one.sends:
-                count(telemetry.recorder, stage, one)
+        count(telemetry.recorder, stage, effects)
         if identity:
             _count_parked(telemetry.recorder, batch, effects)
         return effects
@@ -165,22 +163,26 @@ def _with(send: Outgoing, headers: Headers) -> Outgoing:
     return replace(send, headers=send.headers + headers)
 
 
-def count(recorder: Recorder, stage: StageName, effects: Effects) -> None:
+def count(recorder: Recorder, stage: StageName, effects: Sequence[Effects]) -> None:
     """Count dead letters, alerts and orders from the records that say so: what is counted is what is sent.
 
     The recorder refuses what lies outside its closed sets, so what is decoded here need not be checked.
     """
-    for send in effects.sends:
-        if send.topic == DEAD_LETTERS.name:
-            letter = _LETTER.decode(send.value or b"")
-            recorder.dead_letter(stage, cast(DeadLetterReason, letter.reason))
-            topic = letter.position.topic
-            recorder.event(topic if topic in _TYPES else UNKNOWN_TYPE, "dead_letter")
-        elif send.topic == JOIN_ALERTS.name:
-            alert = _ALERT.decode(send.value or b"")
-            recorder.join_alert(cast(AlertKind, alert.kind), cast(AlertState, alert.state))
-        elif send.topic == SEAL_ORDERS.name:
-            recorder.seal_ordered(cast(CompletedBy, _ORDER.decode(send.value or b"").completed_by))
+    ordered: list[str] = []
+    for one in effects:
+        for send in one.sends:
+            if send.topic == SEAL_ORDERS.name:
+                ordered.append(_ORDER.decode(send.value or b"").completed_by)
+            elif send.topic == DEAD_LETTERS.name:
+                letter = _LETTER.decode(send.value or b"")
+                recorder.dead_letter(stage, cast(DeadLetterReason, letter.reason))
+                topic = letter.position.topic
+                recorder.event(topic if topic in _TYPES else UNKNOWN_TYPE, "dead_letter")
+            elif send.topic == JOIN_ALERTS.name:
+                alert = _ALERT.decode(send.value or b"")
+                recorder.join_alert(cast(AlertKind, alert.kind), cast(AlertState, alert.state))
+    for completed_by, number in Counter(ordered).items():
+        recorder.seal_ordered(cast(CompletedBy, completed_by), count=number)
 
 
 def join_observer(recorder: Recorder) -> Observer:

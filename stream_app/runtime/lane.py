@@ -249,12 +249,18 @@ class Lane:
         for incoming, effect in zip(batch, effects, strict=True):
             if effect is _NOTHING:
                 continue
-            sends += effect.sends
-            at_once = at_once or bool(effect.rows)
-            self._rows.update(effect.rows)
-            self._rows.update(effect.later)
-            self._local.update(effect.local)
-            receipts += effect.receipts
+            # Most effects are nearly empty, and there may be thousands: a look is cheaper than an update with nothing.
+            if effect.sends:
+                sends += effect.sends
+            if effect.rows:
+                at_once = True
+                self._rows.update(effect.rows)
+            if effect.later:
+                self._rows.update(effect.later)
+            if effect.local:
+                self._local.update(effect.local)
+            if effect.receipts:
+                receipts += effect.receipts
             if effect.expects or effect.then or effect.in_turn:
                 held = Held(incoming.offset, set(effect.expects), effect.then, effect.in_turn)
                 self._held.append(held)

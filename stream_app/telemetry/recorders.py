@@ -184,9 +184,9 @@ class Recorder:
         """One record went to join-alerts."""
         self._counter("stream_app_join_alerts_total").add(1, kind, state)
 
-    def seal_ordered(self, completed_by: CompletedBy) -> None:
-        """The join ordered a packet."""
-        self._counter("stream_app_seal_orders_total").add(1, completed_by)
+    def seal_ordered(self, completed_by: CompletedBy, *, count: int = 1) -> None:
+        """The join ordered so many packets."""
+        self._counter("stream_app_seal_orders_total").add(count, completed_by)
 
     def packet_published(
         self,

@@ -60,11 +60,11 @@ def test_what_is_sent_is_counted(telemetry: Telemetry) -> None:
     letters = (BROKEN, outputs.dead_letter(replace(INPUT, topic="call-ended"), "intake", "tombstone", "x"))
     order = remembered.order_record(ORDER)
     evidence_record = Outgoing(EVIDENCE.name, b"k", b"not read at all")
-    instruments.count(telemetry.recorder, "join", Effects(sends=(*letters, BROKEN, ALERT, order, evidence_record)))
-    instruments.count(telemetry.recorder, "join", Effects())
+    two = Effects(sends=(*letters, BROKEN, ALERT, order)), Effects(sends=(order, evidence_record))
+    instruments.count(telemetry.recorder, "join", (*two, Effects()))
     assert totals(telemetry, "stream_app_dead_letters_total") == {("not_json", "join"): 2, ("tombstone", "join"): 1}
     assert totals(telemetry, "stream_app_join_alerts_total") == {("stuck", "firing"): 1}
-    assert totals(telemetry, "stream_app_seal_orders_total") == {("all_evidence",): 1}
+    assert totals(telemetry, "stream_app_seal_orders_total") == {("all_evidence",): 2}
     assert totals(telemetry, "stream_app_events_total") == {
         ("dead_letter", "tool-call"): 2,
         ("dead_letter", "call-ended"): 1,
@@ -74,7 +74,7 @@ def test_what_is_sent_is_counted(telemetry: Telemetry) -> None:
 def test_a_value_outside_the_closed_sets_is_refused_and_not_shown(telemetry: Telemetry) -> None:
     strange = replace(BROKEN, value=(BROKEN.value or b"").replace(b'"not_json"', b'"+49 30 1234567"'))
     with pytest.raises(ValueError, match="outside the closed set") as raised:
-        instruments.count(telemetry.recorder, "join", Effects(sends=(strange,)))
+        instruments.count(telemetry.recorder, "join", [Effects(sends=(strange,))])
     assert "1234567" not in str(raised.value)
     assert totals(telemetry, "stream_app_dead_letters_total") == {}
 
