@@ -108,10 +108,16 @@ def _weighed(before: CallState, state: CallState, standing: Standing, view: View
         return None
     first = len(before.items) - len(before.unweighed) + 1
     steady = is_steady(before, by)
+    # Whether a call is in a sample hangs on its call-ended alone.
+    drawn = steady and by is standing.policy and any(hit.inclusion_probability is not None for hit in standing.hits)
+    drawn = drawn and is_steady(state, by)
     for count, (at, following) in enumerate(zip(before.unweighed, (*before.unweighed[1:], None), strict=True), first):
         if steady and at == following:
             continue  # What the next one adds came at the same time.
-        if hits_of(replace(before, items=before.items[:count]), by):
+        items = before.items[:count]
+        if drawn and any(item.kind == "call" for item in items):
+            return at
+        if hits_of(replace(before, items=items), by):
             return at
     return None
 

@@ -71,7 +71,7 @@ class Strata:
                 self._known.clear()
             known = self._known[key] = (rate_of(self._sample, stratum), begun, stratum)
         rate, begun, stratum = known
-        if rate <= 0 or _number(begun, call_id) >= rate:
+        if rate < 1 and (rate <= 0 or _number(begun, call_id) >= rate):
             return None
         return rate, stratum
 
