@@ -12,21 +12,33 @@ from stream_app.core.manifest import Manifest
 from stream_app.core.packet import OPTIONAL_FINDING_FIELDS, Packet, PacketEvidence, Review
 from stream_app.core.wire import write_json
 
+_SHARED = tuple(
+    name for name in Packet.model_fields if name in Manifest.model_fields and name not in ("review", "evidence")
+)
+
 
 def packet_of(manifest: Manifest, uri: str, manifest_hash: str) -> Packet:
     """The packet that this manifest stands for, body and all. `uri` and `manifest_hash` are of its stored bytes."""
-    document: dict[str, Any] = manifest.to_dict()
-    return Packet.from_dict(
-        {
-            **document,
-            "redactedTranscriptUri": manifest.artifacts.redacted_transcript_uri,
-            "audioUri": manifest.artifacts.audio_uri,
-            "reviewStatus": manifest.review.status,
-            "review": Review.from_dict(document["review"]).to_dict(),
-            "evidence": [PacketEvidence.from_dict(entry).to_dict() for entry in document["evidence"]],
-            "manifestUri": uri,
-            "manifestHash": manifest_hash,
-        }
+    review = manifest.review
+    return Packet(
+        **{name: getattr(manifest, name) for name in _SHARED},
+        redacted_transcript_uri=manifest.artifacts.redacted_transcript_uri,
+        audio_uri=manifest.artifacts.audio_uri,
+        review_status=review.status,
+        review=Review(owner=review.owner, due_at=review.due_at, allowed_outcomes=review.allowed_outcomes),
+        # Each as what it is in the packet: a manifest's entry says more, and may not travel on.
+        evidence=tuple(
+            PacketEvidence(
+                kind=entry.kind,
+                event_id=entry.event_id,
+                topic=entry.topic,
+                partition=entry.partition,
+                offset=entry.offset,
+            )
+            for entry in manifest.evidence
+        ),
+        manifest_uri=uri,
+        manifest_hash=manifest_hash,
     )
 
 

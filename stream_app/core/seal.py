@@ -53,8 +53,13 @@ def order_digest(order: SealOrder) -> str:
     return hash_of(canonical_bytes(order.model_dump(mode="json", by_alias=True, exclude_defaults=True)))
 
 
-def decide(order: SealOrder, facts: Facts, gathered: Gathered, produced_by: ProducedBy) -> Manifest:
-    """The manifest of this version, whatever its status; a packet that gates block is sealed too."""
+def decide(
+    order: SealOrder, facts: Facts, gathered: Gathered, produced_by: ProducedBy, digest: str | None = None
+) -> Manifest:
+    """The manifest of this version, whatever its status; a packet that gates block is sealed too.
+
+    `digest` is the order's (`order_digest`), where the caller has it already.
+    """
     missing = _missing(order.missing, gathered.absent)
     supersedes = _supersedes(order, gathered)
     tools = tool_evidence_of(facts)
@@ -116,7 +121,7 @@ def decide(order: SealOrder, facts: Facts, gathered: Gathered, produced_by: Prod
         ),
         policy=order.policy,
         produced_by=produced_by,
-        order_digest=order_digest(order),
+        order_digest=digest or order_digest(order),
         evidence=tuple(
             ManifestEvidence(
                 kind=item.kind,
