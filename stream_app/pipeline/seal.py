@@ -43,24 +43,23 @@ from stream_app.pipeline.ports import (
     StoreError,
     StoreUnavailable,
 )
+from stream_app.pipeline.retry_clock import RetryClock
 from stream_app.pipeline.source_reader import Failure, Found, read_source
 from stream_app.topics import PACKETS, PACKETS_RESTRICTED, SEAL_RETRY
 
 T = TypeVar("T")
 
 DAY_MS = 86_400_000
-FIRST_WAIT_MS = 1000
-LONGEST_WAIT_MS = 60_000
-"""Waits between tries of a source double from the first to the longest."""
 
 RUNBOOK = "docs/manifest.md#two-orders-for-one-version"
 
 
 class Sealer:
-    """Stage four. Takes `seal-orders` and due `seal-retry` records; stateless, safe to run twice on one order.
+    """Stage four. Takes `seal-orders` and due `seal-retry` records; safe to run twice on one order.
 
-    `handle` raises StoreUnavailable when our own store (the packet bucket) does not do its part: nothing was
-    published, and the runtime pauses the stage and hands the same record in again. Everything else ends in `Effects`.
+    All it remembers is how long orders have waited (`retry_clock`), which is in no packet. `handle` raises
+    StoreUnavailable when our own store (the packet bucket) does not do its part: nothing was published, and the runtime
+    pauses the stage and hands the same record in again. Everything else ends in `Effects`.
     """
 
     def __init__(
@@ -73,17 +72,29 @@ class Sealer:
         produced_by: ProducedBy,
         seal_budget_ms: int,
         now: Callable[[], int],
+        steady: Callable[[], int],
         observe: Callable[[Packet, SealOrder], None] | None = None,
     ) -> None:
-        """`now` is a wall clock, ms; it spaces tries and appears in no packet. `observe` hears of each publication."""
+        """`now` is a wall clock, `steady` one that nobody sets, both in ms: they space tries and appear in no packet.
+
+        `observe` hears of each publication.
+        """
         self._store = store
         self._bucket = packet_bucket
         self._source_buckets = source_buckets
         self._max_artifact_bytes = max_artifact_bytes
         self._produced_by = produced_by
-        self._budget_ms = seal_budget_ms
-        self._now = now
+        self._retries = RetryClock(seal_budget_ms, wall=now, steady=steady)
         self._observe = observe
+
+    def wait_s(self, record: Incoming) -> float:
+        """Seconds until the record may be handled; 0 for now. What cannot be read is due: `handle` says why."""
+        if record.topic != SEAL_RETRY.name:
+            return 0.0
+        try:
+            return self._retries.remaining(SealRetry.from_dict(read_json(record.value or b""))) / 1000
+        except (WireError, ValidationError):
+            return 0.0
 
     async def handle(self, record: Incoming) -> Effects:
         """Seal one order. Raises StoreUnavailable for our own store only."""
@@ -95,6 +106,12 @@ class Sealer:
             return Effects(
                 sends=(outputs.dead_letter(record, "seal", "invalid_internal", f"not a seal order: {_brief(error)}"),)
             )
+        effects = await self._sealed(record, retry, order, digest)
+        if not any(send.topic == SEAL_RETRY.name for send in effects.sends):
+            self._retries.forget(order)
+        return effects
+
+    async def _sealed(self, record: Incoming, retry: SealRetry | None, order: SealOrder, digest: str) -> Effects:
         # 2. Find its predecessor: where it lies, and its hash.
         before = await self._predecessor(order)
         # 3. Gather the sources.
@@ -106,8 +123,9 @@ class Sealer:
         waits = [f"{one.source.kind}: {one.detail}" for one in failures if not one.final]
         if order.supersedes is not None and before is None:
             waits.append("the superseded version has no manifest yet")
-        if waits and not self._is_spent(retry):
-            return Effects(sends=(self._later(order, retry, "; ".join(waits)),))
+        if waits and not self._retries.is_spent(retry):
+            later = self._retries.later(order, retry, "; ".join(waits))
+            return Effects(sends=(Outgoing(SEAL_RETRY.name, order.canonical_call_id.encode(), later.to_bytes()),))
         absent = (*withheld, *(missing(one.source.kind, "fetch_failed", one.detail) for one in failures))
         # 4. Store the artifacts.
         facts = facts_of(order.canonical_call_id, order.items)
@@ -120,7 +138,8 @@ class Sealer:
             # 5. Decide.
             if before is not None:
                 gathered = _with_previous(gathered, before[1])
-            body = manifest_bytes(decide(order, facts, gathered, self._produced_by))
+            manifest = decide(order, facts, gathered, self._produced_by, digest)
+            body = manifest_bytes(manifest)
         except (CanonicalError, ValidationError) as error:
             return Effects(
                 sends=(outputs.dead_letter(record, "seal", "invalid_internal", f"cannot be sealed: {_brief(error)}"),)
@@ -130,12 +149,12 @@ class Sealer:
         existing = await self._commit(uri, body, order)
         if existing is not None:
             uri, body = existing
-        try:
-            manifest = read_manifest(body)
-        except ManifestError as error:
-            return self._conflict(record, order, f"at the manifest's place lies something else: {error}")
-        if manifest.order_digest != digest:
-            return self._disagreement(record, order, manifest)
+            try:
+                manifest = read_manifest(body)
+            except ManifestError as error:
+                return self._conflict(record, order, f"at the manifest's place lies something else: {error}")
+            if manifest.order_digest != digest:
+                return self._disagreement(record, order, manifest)
         # 7. Publish.
         packet = packet_of(manifest, uri, hash_of(body))
         if self._observe is not None:
@@ -169,25 +188,6 @@ class Sealer:
             except (ObjectMissing, ObjectTooLarge):
                 continue
         return None
-
-    def _is_spent(self, retry: SealRetry | None) -> bool:
-        """Whether the order has waited for its sources as long as it may."""
-        since = retry.first_failed_at if retry is not None else self._now()
-        return self._now() - since >= self._budget_ms
-
-    def _later(self, order: SealOrder, retry: SealRetry | None, failure: str) -> Outgoing:
-        now = self._now()
-        attempt = 1 if retry is None else retry.attempt + 1
-        first = now if retry is None else retry.first_failed_at
-        wait = min(FIRST_WAIT_MS << min(attempt - 1, 16), LONGEST_WAIT_MS)
-        later = SealRetry(
-            attempt=attempt,
-            first_failed_at=first,
-            not_before=min(now + wait, max(now, first + self._budget_ms)),
-            failure=failure,
-            order=order,
-        )
-        return Outgoing(SEAL_RETRY.name, order.canonical_call_id.encode(), later.to_bytes())
 
     def _describe(
         self, order: SealOrder, found: list[Found], made: tuple[Stored, ...], absent: tuple[Missing, ...]
@@ -293,16 +293,6 @@ class Sealer:
         )
 
 
-def due_at(record: Incoming) -> int:
-    """When the record may be handled, wall clock in ms; 0 for now. What cannot be read is due: `handle` says why."""
-    if record.topic != SEAL_RETRY.name:
-        return 0
-    try:
-        return SealRetry.from_dict(read_json(record.value or b"")).not_before
-    except (WireError, ValidationError):
-        return 0
-
-
 def _read(record: Incoming) -> tuple[SealRetry | None, SealOrder]:
     document = read_json(record.value or b"")
     if record.topic == SEAL_RETRY.name:
@@ -313,10 +303,6 @@ def _read(record: Incoming) -> tuple[SealRetry | None, SealOrder]:
 
 def _with_previous(gathered: Gathered, previous_hash: str) -> Gathered:
     return Gathered(gathered.absent, gathered.artifacts, gathered.transcript, gathered.recording, previous_hash)
-
-
-def _unusable(record: Incoming, detail: str) -> Effects:
-    return Effects(sends=(outputs.dead_letter(record, "seal", "invalid_internal", detail),))
 
 
 def _publish(packet: Packet) -> list[Outgoing]:

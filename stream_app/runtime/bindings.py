@@ -187,12 +187,11 @@ class SealBinding(Binding):
 
     def __init__(self, settings: Settings, telemetry: Telemetry, store: OwnedStore, policy: Policy) -> None:
         from stream_app.core.packet import ProducedBy
-        from stream_app.pipeline.seal import Sealer, due_at
+        from stream_app.pipeline.seal import Sealer
         from stream_app.sinks.metered import MeteredStore
 
         self._telemetry = telemetry
         self._store = store
-        self._due_at = due_at
         self._limit = asyncio.Semaphore(settings.seal_concurrency)
         self._sealer = Sealer(
             MeteredStore(store, telemetry.recorder),
@@ -202,6 +201,7 @@ class SealBinding(Binding):
             produced_by=ProducedBy(version=__version__, config_sha256=settings.config_sha256()),
             seal_budget_ms=policy.timing.seal_budget,
             now=lambda: time.time_ns() // 1_000_000,
+            steady=lambda: time.monotonic_ns() // 1_000_000,
             observe=instruments.packet_observer(telemetry.recorder),
         )
 
@@ -215,7 +215,7 @@ class SealBinding(Binding):
         return ConcurrentLane(
             f"{topic}/{partition}",
             self._seal,
-            self._due_at if topic == SEAL_RETRY.name else None,
+            self._sealer.wait_s if topic == SEAL_RETRY.name else None,
             durable,
             rows.get(row_key(topic, partition)),
             self._limit,

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
@@ -46,13 +45,13 @@ class Work:
 
 
 class ConcurrentLane:
-    """Runs one partition of a stage whose `handle` is slow."""
+    """Runs one partition of a stage whose `handle` is slow; `wait_s` says how long a record must wait before."""
 
     def __init__(
         self,
         name: str,
         handle: Callable[[Incoming], Awaitable[Effects]],
-        due_at: Callable[[Incoming], int] | None,
+        wait_s: Callable[[Incoming], float] | None,
         durable: Durable,
         progress: bytes | None,
         limit: asyncio.Semaphore,
@@ -60,7 +59,7 @@ class ConcurrentLane:
     ) -> None:
         self.name = name
         self._handle = handle
-        self._due_at = due_at
+        self._wait_s = wait_s
         self._durable = durable
         self._limit = limit
         self._fail = fail
@@ -141,8 +140,8 @@ class ConcurrentLane:
             self._fail(self.name, error)
 
     async def _handle_when_due(self, incoming: Incoming, before: Work | None) -> Effects:
-        if self._due_at is not None:
-            await asyncio.sleep(max(0.0, self._due_at(incoming) / 1000 - time.time()))
+        if self._wait_s is not None:
+            await asyncio.sleep(self._wait_s(incoming))  # By the event loop's clock, which nobody sets.
         if before is not None:
             await asyncio.wait([before.task])
             before.task.result()  # After one that failed nothing of its call is handled.

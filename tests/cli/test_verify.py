@@ -31,7 +31,7 @@ async def seal_into(store: ObjectStore, order: SealOrder | None = None) -> dict[
     """Seal the contract's call (or another order); returns its packet."""
     sealer = Sealer(
         store, packet_bucket=PACKET_BUCKET, source_buckets=("provider-drop",), max_artifact_bytes=1 << 30,
-        produced_by=PRODUCED_BY, seal_budget_ms=0, now=lambda: 0,
+        produced_by=PRODUCED_BY, seal_budget_ms=0, now=lambda: 0, steady=lambda: 0,
     )  # fmt: skip
     effects = await sealer.handle(Incoming("seal-orders", 0, 0, 0, b"k", (order or contract_order()).to_bytes()))
     document: dict[str, Any] = json.loads(effects.sends[0].value or b"")

@@ -25,7 +25,8 @@ from stream_app.pipeline.ports import (
     StoreError,
     StoreUnavailable,
 )
-from stream_app.pipeline.seal import DAY_MS, FIRST_WAIT_MS, Sealer, due_at
+from stream_app.pipeline.retry_clock import FIRST_WAIT_MS
+from stream_app.pipeline.seal import DAY_MS, Sealer
 from tests.examples import (
     AUDIO_SIZE,
     AUDIO_URI,
@@ -54,6 +55,8 @@ class World:
     def __init__(self, sources: dict[str, bytes] | None = None, *, budget_ms: int = BUDGET_MS) -> None:
         self.store = InMemoryObjectStore(contract_sources() if sources is None else sources)
         self.now = 1_800_000_000_000
+        self.set_forward = 0
+        """How far the wall clock was set, against the time that truly passes (`now`)."""
         self.observed: list[tuple[Packet, SealOrder]] = []
         self.sealer = self.another(budget_ms)
 
@@ -65,18 +68,19 @@ class World:
             max_artifact_bytes=1 << 30,
             produced_by=PRODUCED_BY,
             seal_budget_ms=budget_ms,
-            now=lambda: self.now,
+            now=lambda: self.now + self.set_forward,
+            steady=lambda: self.now,
             observe=lambda packet, order: self.observed.append((packet, order)),
         )
 
     async def seal(self, order: SealOrder) -> Effects:
         return await self.sealer.handle(incoming(order))
 
-    async def retry(self, effects: Effects) -> Effects:
+    async def retry(self, effects: Effects, sealer: Sealer | None = None) -> Effects:
         """Hand a retry back when it is due, as the runtime does."""
-        record = as_incoming(one(effects, "seal-retry"))
-        self.now = max(self.now, due_at(record))
-        return await self.sealer.handle(record)
+        record, sealer = as_incoming(one(effects, "seal-retry")), sealer or self.sealer
+        self.now += round(sealer.wait_s(record) * 1000)
+        return await sealer.handle(record)
 
 
 def incoming(order: SealOrder) -> Incoming:
@@ -235,7 +239,7 @@ async def test_what_is_too_large_is_named_at_once() -> None:
     world = World()
     small = Sealer(
         world.store, packet_bucket=PACKET_BUCKET, source_buckets=("provider-drop",), max_artifact_bytes=1000,
-        produced_by=PRODUCED_BY, seal_budget_ms=BUDGET_MS, now=lambda: world.now,
+        produced_by=PRODUCED_BY, seal_budget_ms=BUDGET_MS, now=lambda: world.now, steady=lambda: world.now,
     )  # fmt: skip
     packet = packet_in(await small.handle(incoming(contract_order())))
     assert [(gap["kind"], gap["reason"]) for gap in packet["missing"]] == [("recording", "fetch_failed")]
@@ -427,8 +431,9 @@ async def test_our_own_store_failing_while_reading_pauses_too() -> None:
 @pytest.mark.parametrize("topic", ["seal-orders", "seal-retry"])
 async def test_what_is_no_order_is_a_dead_letter(topic: str, value: bytes | None) -> None:
     record = Incoming(topic, 1, 2, 3, b"key", value)
-    assert due_at(record) == 0
-    effects = await World().sealer.handle(record)
+    sealer = World().sealer
+    assert sealer.wait_s(record) == 0
+    effects = await sealer.handle(record)
     letter = letter_in(effects)
     assert (letter.reason, letter.stage) == ("invalid_internal", "seal")
     assert (letter.position.topic, letter.position.partition, letter.position.offset) == (topic, 1, 2)
@@ -451,6 +456,49 @@ async def test_an_orphan_and_a_call_without_any_source_are_sealed() -> None:
 
 
 def test_only_retries_wait() -> None:
-    assert due_at(incoming(contract_order())) == 0
-    retry = SealRetry(attempt=1, first_failed_at=5, not_before=77, failure="x", order=contract_order())
-    assert due_at(Incoming("seal-retry", 0, 0, 0, b"k", retry.to_bytes())) == 77
+    world = World()
+    assert world.sealer.wait_s(incoming(contract_order())) == 0
+    retry = SealRetry(
+        attempt=1, first_failed_at=world.now, not_before=world.now + 77, failure="x", order=contract_order()
+    )
+    assert world.sealer.wait_s(Incoming("seal-retry", 0, 0, 0, b"k", retry.to_bytes())) == 0.077
+
+
+@pytest.mark.parametrize("jump", [-10 * DAY_MS, -1500, 1500, 10 * DAY_MS])
+async def test_a_wall_clock_that_is_set_neither_moves_a_try_nor_spends_the_budget(jump: int) -> None:
+    world = World()
+    world.store.fail(AUDIO_URI, ObjectMissing)
+    began, tries = world.now, []
+    effects = await world.seal(contract_order())
+    while any(record.topic == "seal-retry" for record in effects.sends):
+        world.set_forward += jump
+        effects = await world.retry(effects)
+        tries.append(world.now - began)
+    assert tries == [1000, 3000, 7000, BUDGET_MS]
+    assert packet_in(effects)["missing"][0]["reason"] == "fetch_failed"
+
+
+@pytest.mark.parametrize("jump", [-10 * DAY_MS, 0])
+async def test_the_budget_goes_on_in_another_process_and_ends_there_too(jump: int) -> None:
+    world = World()
+    world.store.fail(AUDIO_URI, ObjectMissing)
+    began = world.now
+    effects = await world.retry(await world.retry(await world.seal(contract_order())))
+    world.set_forward += jump
+    other = world.another()
+    while any(record.topic == "seal-retry" for record in effects.sends):
+        effects = await world.retry(effects, other)
+    assert packet_in(effects)["status"] == "incomplete"
+    # A clock set back hides the last wait, not those before it.
+    assert BUDGET_MS <= world.now - began <= BUDGET_MS + (4000 if jump else 0)
+
+
+async def test_a_manifest_made_here_and_the_same_one_read_back_give_the_same_packet() -> None:
+    late = second_version()
+    for order in (contract_order(), late, without(contract_order(), "call", "transcript", "recording")):
+        world = World()
+        if order is late:
+            await world.seal(contract_order())
+        made, read = await world.seal(order), await world.seal(order)
+        assert any(record.topic == "packets" for record in made.sends)
+        assert made == read

@@ -12,7 +12,6 @@ import pytest
 from stream_app import app, telemetry
 from stream_app.core.partition_states import PartitionState
 from stream_app.pipeline.ports import Incoming, Outgoing
-from stream_app.pipeline.seal import due_at
 from stream_app.policy_file import default_policy
 from stream_app.runtime import breaker
 from stream_app.runtime.admin import TABLES
@@ -169,7 +168,7 @@ async def test_all_lanes_of_seal_share_one_bound_and_only_retries_wait_until_the
     ]
     assert len({id(lane._limit) for lane in lanes}) == 1
     assert lanes[0]._limit._value == SETTINGS.seal_concurrency
-    assert [lane._due_at for lane in lanes] == [None, None, due_at, due_at]
+    assert [lane._wait_s for lane in lanes] == [None, None, *[binding._sealer.wait_s] * 2]
     for lane in lanes:
         await lane.close(0)
 

@@ -1,0 +1,96 @@
+"""The only place that knows how long a seal order has waited for its sources, and when it is tried again.
+
+Within a process time is what truly passed (a steady clock), so a wall clock that is set forward or back neither moves a
+try nor spends the budget. Between processes only the wall clock's instants in the retry itself are left: a process that
+takes an order over begins with them. A clock that was set between the two, or differs between two machines, is then
+counted as time that passed (it may have: the worker may have been down), but bounded: an order waits no longer than its
+attempt asks for, and has waited no less than its attempts before did.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from stream_app.core.orders import SealOrder, SealRetry
+
+FIRST_WAIT_MS = 1000
+LONGEST_WAIT_MS = 60_000
+"""Waits between tries of a source double from the first to the longest."""
+MAX_KNOWN = 100_000
+"""Orders remembered at a time, far more than can be under way: what is forgotten goes by the wall clock again."""
+
+
+@dataclass(slots=True)
+class _Course:
+    """One order's way, by the steady clock."""
+
+    began: int
+    """When a source first failed it."""
+    attempt: int
+    due: int
+    """When this attempt is to be made."""
+
+
+class RetryClock:
+    """Waits and budgets of the orders that this process has had in its hands. Both clocks are in ms."""
+
+    def __init__(self, budget_ms: int, *, wall: Callable[[], int], steady: Callable[[], int]) -> None:
+        self._budget_ms = budget_ms
+        self._wall = wall
+        self._steady = steady
+        self._courses: dict[str, _Course] = {}
+
+    def remaining(self, retry: SealRetry) -> int:
+        """Ms until this retry may be handled."""
+        return max(0, self._course(retry).due - self._steady())
+
+    def is_spent(self, retry: SealRetry | None) -> bool:
+        """Whether the order has waited for its sources as long as it may; None fails for the first time."""
+        return self._waited(retry) >= self._budget_ms
+
+    def later(self, order: SealOrder, retry: SealRetry | None, failure: str) -> SealRetry:
+        """The next try of an order that has just failed, at the latest when its budget ends."""
+        waited, wall, steady = self._waited(retry), self._wall(), self._steady()
+        attempt = 1 if retry is None else retry.attempt + 1
+        wait = min(_wait_of(attempt), max(0, self._budget_ms - waited))
+        self._keep(order.order_id, _Course(steady - waited, attempt, steady + wait))
+        return SealRetry(
+            # By the clock as it stands now, so that whoever takes over counts what truly passed.
+            attempt=attempt, first_failed_at=wall - waited, not_before=wall + wait, failure=failure, order=order,
+        )  # fmt: skip
+
+    def forget(self, order: SealOrder) -> None:
+        """The order waits no more."""
+        self._courses.pop(order.order_id, None)
+
+    def _waited(self, retry: SealRetry | None) -> int:
+        return 0 if retry is None else self._steady() - self._course(retry).began
+
+    def _course(self, retry: SealRetry) -> _Course:
+        """The order's course; of one that comes from elsewhere, what its instants and its attempts say."""
+        known = self._courses.get(retry.order.order_id)
+        if known is not None and known.attempt == retry.attempt:
+            return known
+        wall, steady = self._wall(), self._steady()
+        wait = _wait_of(retry.attempt)
+        remaining = min(max(0, retry.not_before - wall), wait)
+        if known is not None:
+            began = known.began
+        else:
+            before = sum(_wait_of(attempt) for attempt in range(1, min(retry.attempt, 64)))
+            began = steady - max(wall - retry.first_failed_at, min(before, self._budget_ms))
+        course = _Course(began, retry.attempt, steady + remaining)
+        self._keep(retry.order.order_id, course)
+        return course
+
+    def _keep(self, order_id: str, course: _Course) -> None:
+        self._courses.pop(order_id, None)
+        if len(self._courses) >= MAX_KNOWN:
+            del self._courses[next(iter(self._courses))]
+        self._courses[order_id] = course
+
+
+def _wait_of(attempt: int) -> int:
+    """What an attempt waits for: twice as long as the one before, up to a limit."""
+    return min(FIRST_WAIT_MS << min(max(attempt, 1) - 1, 16), LONGEST_WAIT_MS)

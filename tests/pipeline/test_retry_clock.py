@@ -1,0 +1,95 @@
+"""Waits and budgets: by the time that passes here; by the retry's own instants where an order comes from elsewhere."""
+
+from __future__ import annotations
+
+import pytest
+
+from stream_app.core.orders import SealRetry
+from stream_app.pipeline import retry_clock
+from stream_app.pipeline.retry_clock import FIRST_WAIT_MS, LONGEST_WAIT_MS, RetryClock
+from tests.examples import changed, contract_order
+
+HOUR_MS = 3_600_000
+BUDGET_MS = 6 * HOUR_MS
+
+
+class World:
+    """A process: the time that passes, and what its wall clock makes of it."""
+
+    def __init__(self, wall: int = 1_800_000_000_000, budget_ms: int = BUDGET_MS) -> None:
+        self.steady, self.offset = 5000, wall - 5000
+        self.clock = RetryClock(budget_ms, wall=lambda: self.steady + self.offset, steady=lambda: self.steady)
+
+    def later(self, retry: SealRetry | None = None) -> SealRetry:
+        return self.clock.later(contract_order(), retry, "transcript: gone")
+
+    def wait(self, retry: SealRetry) -> SealRetry:
+        """Wait for the retry, fail again."""
+        self.steady += self.clock.remaining(retry)
+        return self.later(retry)
+
+
+def test_waits_double_up_to_a_limit_and_the_last_ends_with_the_budget() -> None:
+    world = World(budget_ms=5 * 60_000)
+    began, waits, retry = world.steady, [], world.later()
+    while not world.clock.is_spent(retry):
+        waits.append(world.clock.remaining(retry))
+        world.steady += waits[-1]
+        if world.clock.is_spent(retry):
+            break
+        retry = world.later(retry)
+    assert waits[:7] == [1000, 2000, 4000, 8000, 16_000, 32_000, LONGEST_WAIT_MS]
+    assert sum(waits) == world.steady - began == 5 * 60_000
+
+
+def test_a_retry_says_how_long_it_has_waited_by_the_clock_as_it_stands() -> None:
+    world = World()
+    second = world.wait(world.later())
+    assert second.not_before - second.first_failed_at == FIRST_WAIT_MS + 2 * FIRST_WAIT_MS
+    world.offset += HOUR_MS
+    third = world.wait(second)
+    assert third.not_before - third.first_failed_at == (1 + 2 + 4) * FIRST_WAIT_MS
+    assert third.not_before == world.steady + world.offset + 4 * FIRST_WAIT_MS
+
+
+@pytest.mark.parametrize(("offset", "expected"), [(-HOUR_MS, 2000), (-500, 2000), (0, 2000), (500, 1500), (HOUR_MS, 0)])
+def test_an_order_from_elsewhere_waits_by_the_wall_clock_but_no_longer_than_its_attempt_asks(
+    offset: int, expected: int
+) -> None:
+    first = World()
+    retry = first.wait(first.later())
+    other = World(wall=first.steady + first.offset + offset)
+    assert other.clock.remaining(retry) == expected
+    other.steady += 300
+    assert other.clock.remaining(retry) == max(0, expected - 300)
+
+
+def test_elsewhere_what_passed_between_is_taken_from_the_wall_clock() -> None:
+    first = World()
+    retry = first.wait(first.later())
+    assert not World(wall=retry.first_failed_at + BUDGET_MS - 1).clock.is_spent(retry)
+    assert World(wall=retry.first_failed_at + BUDGET_MS).clock.is_spent(retry)
+
+
+def test_elsewhere_attempts_count_as_time_even_where_the_clock_was_set_back() -> None:
+    """So a budget always ends, whatever the clocks say."""
+    retry = World().later()
+    tries = 0
+    while True:
+        fresh = World(wall=retry.first_failed_at - HOUR_MS, budget_ms=60_000)
+        fresh.steady += fresh.clock.remaining(retry)
+        if fresh.clock.is_spent(retry):
+            break
+        retry, tries = fresh.later(retry), tries + 1
+        assert tries < 20
+
+
+def test_what_is_forgotten_goes_by_the_wall_clock_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(retry_clock, "MAX_KNOWN", 2)
+    world = World()
+    orders = [changed(contract_order(), order_id=f"call-{number}/1") for number in range(3)]
+    retries = [world.clock.later(order, None, "x") for order in orders]
+    world.offset += 400
+    assert [world.clock.remaining(one) for one in reversed(retries)] == [1000, 1000, 600]
+    world.clock.forget(orders[2])
+    assert world.clock.remaining(retries[2]) == 600
