@@ -1,27 +1,59 @@
-"""The only place where the client's records become the records that stages know."""
+"""The only place where record batches as the broker sent them become the records that stages know.
+
+The client library makes one object of a record, and ours would be a second. So here its own reader of batches, in C, is
+asked directly; what `PartitionRecords._unpack_records` does around it is done in the same order: checksums, aborted
+transactions and control records left out, the position moved over them. Private names relied on: of that class
+`_records, _aborted_producers, _check_crcs, _isolation_level, _consume_aborted_up_to, _contains_abort_marker`.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
 
-from stream_app.pipeline.ports import Incoming
+from aiokafka.consumer.fetcher import READ_COMMITTED
+from aiokafka.errors import CorruptRecordException
+
+from stream_app.pipeline.ports import Headers, Incoming
 
 
-def incoming(batch: Sequence[Any], prefix: str) -> list[Incoming]:
-    """The records of one partition, in order: raw bytes, topic without prefix, broker or producer time in ms."""
-    if not batch:
-        return []
-    topic, partition = batch[0].topic.removeprefix(prefix), batch[0].partition
-    return [
-        Incoming(
-            topic,
-            partition,
-            record.offset,
-            record.timestamp,
-            record.key,
-            record.value,
-            tuple((name, bytes(content or b"")) for name, content in record.headers) if record.headers else (),
-        )
-        for record in batch
-    ]
+def unpacked(fetched: Any, topic: str) -> list[Incoming]:
+    """All records of one partition's part of a fetch, in order: raw bytes, broker or producer time in ms.
+
+    `topic` is the name without prefix. Moves `next_fetch_offset` behind what was read. Raises CorruptRecordException;
+    then nothing of it may be used, and it must be fetched again.
+    """
+    partition: int = fetched._tp.partition
+    batches = fetched._records
+    made: list[Incoming] = []
+    while batches.has_next():
+        batch = batches.next_batch()
+        if fetched._check_crcs and not batch.validate_crc():
+            raise CorruptRecordException(f"Invalid CRC - {fetched._tp}")
+        if not _aborted(fetched, batch) and not batch.is_control_batch:
+            position = fetched.next_fetch_offset
+            # A compressed batch comes as a whole, also when reading begins within it.
+            made += [
+                Incoming(topic, partition, one.offset, one.timestamp, one.key, one.value, _headers(one.headers))
+                if one.headers
+                else Incoming(topic, partition, one.offset, one.timestamp, one.key, one.value)
+                for one in batch
+                if one.offset >= position
+            ]
+        # Also where compaction has taken the last record of a batch: or it would be fetched again for ever.
+        fetched.next_fetch_offset = batch.next_offset
+    return made
+
+
+def _aborted(fetched: Any, batch: Any) -> bool:
+    """Whether the batch belongs to a transaction that was aborted; batches must be asked for in their order."""
+    if fetched._isolation_level != READ_COMMITTED or batch.producer_id is None:
+        return False
+    fetched._consume_aborted_up_to(batch.base_offset)
+    if batch.is_control_batch and fetched._contains_abort_marker(batch):
+        fetched._aborted_producers.discard(batch.producer_id)
+    return bool(batch.is_transactional and batch.producer_id in fetched._aborted_producers)
+
+
+def _headers(headers: Sequence[tuple[str, bytes | None]]) -> Headers:
+    return tuple((name, content or b"") for name, content in headers)

@@ -48,7 +48,7 @@ def build(
         worker_redirect_stdouts=False,
         processing_guarantee="at_least_once",
     )
-    app.transport = BatchTransport(urls, app)
+    app.transport = BatchTransport(urls, app, prefix=settings.topic_prefix)
     app.producer_transport = app.transport
     source = app.topic(
         *(settings.topic(topic) for topic in topics),

@@ -13,7 +13,7 @@ from typing import Any, ClassVar, Protocol
 import faust
 
 from stream_app.pipeline.ports import Incoming
-from stream_app.runtime import codec, faust_app, stores
+from stream_app.runtime import faust_app, stores
 from stream_app.runtime.client import Publisher, partitions_of
 from stream_app.runtime.durable import Durable, Unfenced
 from stream_app.runtime.lane import Lane
@@ -185,7 +185,7 @@ class Host:
                     continue  # Its partition was revoked meanwhile; it comes again from the committed offset.
                 lane = await self._lane(tp, generation)
                 if lane is not None and seeks > self._fresh_after:
-                    records = codec.incoming(event.value, self.settings.topic_prefix)
+                    records = event.value
                     event.value = event.message.value = None  # Its ack may be long in coming: keep no records for it.
                     await lane.submit(records, self._acker(event))
         except Exception as error:

@@ -3,8 +3,10 @@
 Stock Faust takes several turns of the event loop for every record. Here a batch of one partition's records passes as
 one Faust event; it is acknowledged as a whole, by the offset of its last record. Private names relied on:
 `Consumer._wait_next_records, _buffered_partitions, _acked, _acked_index, _new_offset, _add_gap, _read_offset,
-_committed_offset, perform_seek`, `AIOKafkaConsumerThread._create_worker_consumer`, and the client's
-`_fetch_max_wait_ms, _isolation_level`.
+_committed_offset, perform_seek`, `AIOKafkaConsumerThread._create_worker_consumer, _fetch_records`, and the client's
+`_fetch_max_wait_ms, _isolation_level, _fetcher, _closed`, of its fetcher `_closed, _subscriptions, _records,
+_wait_consume_future, _notify, _create_fetch_waiter`, of what that keeps `check_assignment, has_more,
+_partition_records, _update_position`.
 
 It also remembers what it has handed over, round by round: the fetch position runs ahead of what the stage has seen, and
 a partition that ends in a control record never delivers its last offset. Only "a whole fetch round has ended since the
@@ -14,12 +16,18 @@ position was read" proves that everything below it was handed over.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import faust
+from aiokafka.consumer.fetcher import FetchError
+from aiokafka.errors import ConsumerStoppedError
 from faust.transport.drivers import aiokafka as driver
 from faust.types.tuples import ConsumerMessage
+
+from stream_app.pipeline.ports import Incoming
+from stream_app.runtime.codec import unpacked
 
 MAX_BATCH = 1000
 """Records of one partition that pass as one event: more cost latency, fewer cost turns of the event loop."""
@@ -35,13 +43,65 @@ yet taken when it began: a fetch that names only idle partitions would hold back
 
 
 class CommittedFetchThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
-    """Faust's consumer thread: it does not wait long for idle partitions, and reads committed records only."""
+    """Faust's consumer thread: it does not wait long for idle partitions, reads committed records only, and makes of
+    each the record that stages know."""
 
     def _create_worker_consumer(self, transport: Any) -> Any:
         consumer = super()._create_worker_consumer(transport)
         consumer._fetch_max_wait_ms = FETCH_WAIT_MS
         consumer._isolation_level = "read_committed"  # Faust offers that only with its own transactions.
         return consumer
+
+    async def _fetch_records(
+        self, consumer: Any, active_partitions: set[Any], timeout: float = 0.0, max_records: int | None = None
+    ) -> dict[Any, list[Incoming]]:
+        """What the client has fetched, by partition; waits for it. `max_records` is not looked at: a fetch is taken
+        whole, as with Faust's own setting."""
+        if not self.consumer.flow_active:
+            return {}
+        fetcher = consumer._fetcher
+        if consumer._closed or fetcher._closed:
+            raise ConsumerStoppedError
+        with fetcher._subscriptions.fetch_context():
+            deadline = time.monotonic() + timeout
+            while True:
+                # What is fetched while partitions are assigned anew may belong to another member.
+                if fetcher._subscriptions.reassignment_in_progress:
+                    await fetcher._subscriptions.wait_for_assignment()
+                drained = self._drained(fetcher, active_partitions)
+                left = deadline - time.monotonic()
+                if drained or left <= 0:
+                    return drained
+                waiter = fetcher._create_fetch_waiter()
+                done, _ = await asyncio.wait([waiter], timeout=left)
+                if not done or fetcher._closed:
+                    waiter.cancel()
+                    return {}
+                waiter.result()
+
+    def _drained(self, fetcher: Any, active: set[Any]) -> dict[Any, list[Incoming]]:
+        """Take what lies there for these partitions, and let the client fetch more. Raises what a fetch has met."""
+        drained: dict[Any, list[Incoming]] = {}
+        prefix = self.consumer.transport.prefix
+        for tp in list(fetcher._records):
+            if active and tp not in active:
+                if not fetcher._subscriptions.is_assigned(tp):
+                    del fetcher._records[tp]
+                continue
+            found = fetcher._records[tp]
+            if isinstance(found, FetchError) and drained:
+                return drained  # It is raised next time.
+            del fetcher._records[tp]
+            fetcher._notify(fetcher._wait_consume_future)
+            if isinstance(found, FetchError):
+                found.check_raise()
+            elif found.check_assignment(tp) and found.has_more():
+                # If this raises, the position stands where it stood: all of it is fetched again.
+                records = unpacked(found._partition_records, tp.topic.removeprefix(prefix))
+                found._update_position()
+                if records:
+                    drained[tp] = records
+        return drained
 
 
 class _NoReadOffsets(dict[Any, Any]):
@@ -133,7 +193,7 @@ class BatchConsumer(driver.Consumer):  # type: ignore[misc]
                 if not self.flow_active or self.app.consumer_generation_id != generation or not self._as_before(seeks):
                     return
                 batch = records[start : start + MAX_BATCH]
-                self.handed[tp], self.handed_at[tp] = batch[-1].offset, batch[-1].timestamp
+                self.handed[tp], self.handed_at[tp] = batch[-1].offset, batch[-1].timestamp_ms
                 yield tp, _message(tp, batch, generation, seeks)
                 if start + MAX_BATCH < len(records):
                     behind.append((tp, records, start + MAX_BATCH))
@@ -161,14 +221,14 @@ class BatchConsumer(driver.Consumer):  # type: ignore[misc]
         """Nothing to remember: see `_new_offset`."""
 
 
-def _message(tp: Any, batch: list[Any], generation: int, seeks: int) -> Any:
+def _message(tp: Any, batch: list[Incoming], generation: int, seeks: int) -> Any:
     last = batch[-1]
     return ConsumerMessage(
         tp.topic,
         tp.partition,
         last.offset,
-        last.timestamp / 1000.0,
-        last.timestamp_type,
+        last.timestamp_ms / 1000.0,
+        None,
         None,
         seeks,
         batch,
@@ -184,6 +244,11 @@ class BatchTransport(driver.Transport):  # type: ignore[misc]
     """Faust's aiokafka transport with our consumer."""
 
     Consumer = BatchConsumer
+
+    def __init__(self, urls: Any, app: Any, *, prefix: str) -> None:
+        super().__init__(urls, app)
+        self.prefix = prefix
+        """Of the topics' names: records are handed over without it."""
 
 
 class BatchSchema(faust.Schema):  # type: ignore[misc]

@@ -46,6 +46,7 @@ CONSUMER = "faust.transport.consumer:Consumer"
 DRIVER = "faust.transport.drivers.aiokafka"
 RECOVERY = "faust.tables.recovery:Recovery"
 STORE = "faust.stores.rocksdb:Store"
+FETCHER = "aiokafka.consumer.fetcher"
 PRODUCER = "aiokafka.producer.producer:AIOKafkaProducer"
 SENDER = "aiokafka.producer.sender"
 
@@ -139,7 +140,51 @@ PINS: tuple[Pin, ...] = (
     ),
     Pin("faust.app.base:App.create_event", "source", "783588d4ae13", 2, "called by our schema"),
     Pin(
-        "aiokafka.consumer.fetcher:Fetcher._get_actions_per_node",
+        f"{DRIVER}:AIOKafkaConsumerThread._fetch_records",
+        "source",
+        "390594ddd941",
+        2,
+        "replaced: stops with the flow, and tells the client that we are reading",
+    ),
+    Pin(
+        f"{DRIVER}:AIOKafkaConsumerThread.getmany",
+        "source",
+        "c1afcc0bd5ae",
+        2,
+        "calls `_fetch_records` in the consumer's thread",
+    ),
+    Pin(
+        f"{FETCHER}:Fetcher.fetched_records",
+        "source",
+        "3c937f9b22f1",
+        2,
+        "replaced: what is taken of a fetch, when it lets the next one go, and what it raises",
+    ),
+    Pin(
+        f"{FETCHER}:FetchResult",
+        "source",
+        "d6d4eeddb28e",
+        2,
+        "says whether what was fetched still stands at the position, and moves the position",
+    ),
+    Pin(f"{FETCHER}:FetchError", "source", "808a9d43b4be", 2, "raised when it is taken"),
+    Pin(
+        f"{FETCHER}:Fetcher._create_fetch_waiter",
+        "source",
+        "1a9d1af06416",
+        2,
+        "done with the next fetch that brings anything",
+    ),
+    Pin(
+        f"{FETCHER}:Fetcher._proc_fetch_request",
+        "source",
+        "126021259bad",
+        2,
+        "lays what it has fetched into `_records`; drops what a seek has overtaken",
+    ),
+    Pin(f"{FETCHER}:Fetcher._notify", "source", "237e60e98eea", 2, "lets the next fetch go"),
+    Pin(
+        f"{FETCHER}:Fetcher._get_actions_per_node",
         "source",
         "003376346027",
         2,
@@ -160,11 +205,11 @@ PINS: tuple[Pin, ...] = (
         "extended: reads committed records only, also without Faust's transactions",
     ),
     Pin(
-        "aiokafka.consumer.fetcher:PartitionRecords",
+        f"{FETCHER}:PartitionRecords",
         "source",
         "fa7164959baf",
         3,
-        "leaves aborted records and control records out, and moves the position over them",
+        "replaced in `codec.unpacked`: leaves aborted and control records out, and moves the position over them",
     ),
     Pin(f"{PRODUCER}.create_batch", "source", "ceaab5fe0465", 3, "a builder that says by None that it is full"),
     Pin(

@@ -11,7 +11,6 @@ import time
 from collections.abc import Iterator
 from contextlib import AsyncExitStack
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -22,6 +21,7 @@ from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 
 from stream_app.dev.state import Endpoints
+from stream_app.pipeline.ports import Incoming
 from stream_app.runtime import faust_app, transport
 from stream_app.runtime.tables import TablePartition
 from stream_app.settings import Settings
@@ -45,10 +45,8 @@ def built(tmp_path: Path, settings: Settings | None = None) -> tuple[Any, Any]:
     return app, table
 
 
-def record(offset: int) -> Any:
-    return SimpleNamespace(
-        topic="evidence", partition=0, offset=offset, timestamp=1_000, timestamp_type=1, key=None, value=b"", headers=()
-    )
+def record(offset: int) -> Incoming:
+    return Incoming("evidence", 0, offset, 1_000, None, b"")
 
 
 def test_streams_run_in_the_compiled_iterator() -> None:
@@ -96,7 +94,9 @@ async def test_the_consumer_of_a_stage_really_reads_committed_records_and_waits_
 ) -> None:
     """The two private fields are set between construction and start; Faust offers neither."""
     app, _ = built(tmp_path, made.settings)
-    client = app.consumer._new_consumer_thread()._create_worker_consumer(app.transport)
+    thread = app.consumer._new_consumer_thread()
+    client = thread._create_worker_consumer(app.transport)
+    app.consumer.flow_active = True
     place = TopicPartition(made.settings.topic("evidence"), 0)
     async with AsyncExitStack() as stack:
         producer = AIOKafkaProducer(bootstrap_servers=made.settings.kafka_bootstrap, transactional_id="conformance")
@@ -116,11 +116,18 @@ async def test_the_consumer_of_a_stage_really_reads_committed_records_and_waits_
         end = time.monotonic() + 20
         while await client.position(place) < 4:
             assert time.monotonic() < end, f"{FENCED}: the position must pass the control records"
-            fetched = await client.getmany(place, timeout_ms=200)
+            fetched = await thread._fetch_records(client, {place}, timeout=0.2)
+            assert {one.topic for records in fetched.values() for one in records} <= {"evidence"}
             values += [one.value for records in fetched.values() for one in records]
         assert values == [b"committed"], FENCED
+        assert await thread._fetch_records(client, {place}, timeout=0.15) == {}
+        client.seek(place, 0)
+        until = time.monotonic() + 20
+        while not (again := await thread._fetch_records(client, {place}, timeout=0.2)):
+            assert time.monotonic() < until, f"{BATCHES}: a seek back brings the records again"
+        assert [one.value for one in again[place]] == [b"committed"]
         began = time.monotonic()
-        assert await client.getmany(place, timeout_ms=150) == {}
+        assert await thread._fetch_records(client, {place}, timeout=0.15) == {}
         assert time.monotonic() - began < 1.4, f"{BATCHES}: Faust's own fetch waits 1.5 s"
 
 

@@ -57,6 +57,7 @@ def test_every_private_name_that_the_engine_uses_is_pinned() -> None:
     overridden = {
         "_wait_next_records", "_new_offset", "_add_gap", "_create_worker_consumer", "_new_consumer_thread",
         "_build_offsets", "_db_for_partition", "_open_for_partition", "_update_channels", "partition_path",
+        "_fetch_records", "_create_fetch_waiter", "_notify",
     }  # fmt: skip
     sources = [
         (ROOT / "stream_app" / "runtime" / f"{name}.py").read_text(encoding="utf-8")

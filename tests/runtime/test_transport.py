@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
+from aiokafka.consumer.fetcher import READ_COMMITTED, FetchError, FetchResult, PartitionRecords
+from aiokafka.errors import ConsumerStoppedError, CorruptRecordException, OffsetOutOfRangeError
+from aiokafka.record.default_records import DefaultRecordBatchBuilder
+from aiokafka.record.memory_records import MemoryRecords
+from aiokafka.structs import TopicPartition
 from faust.types import TP
 
+from stream_app.pipeline.ports import Incoming
 from stream_app.runtime import faust_app, transport
 from stream_app.runtime.transport import MAX_BATCH, BatchConsumer, BatchTransport, CommittedFetchThread
 from stream_app.settings import Settings
@@ -19,22 +25,8 @@ WHY = "docs/engine.md section 2"
 ONE, TWO, OTHER = TP("tool-call", 0), TP("tool-call", 1), TP("call-ended", 0)
 
 
-@dataclass
-class Record:
-    """What the client hands over."""
-
-    topic: str
-    partition: int
-    offset: int
-    timestamp: int = 5_000
-    timestamp_type: int = 1
-    key: bytes | None = b"k"
-    value: bytes | None = b"{}"
-    headers: tuple[tuple[str, bytes], ...] = ()
-
-
-def records(tp: TP, *offsets: int) -> list[Record]:
-    return [Record(tp.topic, tp.partition, offset) for offset in offsets]
+def records(tp: TP, *offsets: int) -> list[Incoming]:
+    return [Incoming(tp.topic, tp.partition, offset, 5_000, b"k", b"{}") for offset in offsets]
 
 
 class Rounds:
@@ -44,7 +36,7 @@ class Rounds:
         self.app = faust_app.build(Settings(), "intake", ("tool-call",), None, tmp_path)[0]
         self.consumer: Any = self.app.consumer
         self.app.consumer_generation_id = 3
-        self.fetched: dict[TP, list[Record]] | None = {}
+        self.fetched: dict[TP, list[Incoming]] | None = {}
         self.active: set[TP] | None = {ONE, TWO}
         self.pauses: list[float] = []
         self.seeks = 0
@@ -266,3 +258,154 @@ async def test_the_schema_passes_the_list_on_undecoded(rounds: Rounds) -> None:
     assert event.value is message.value
     assert event.message is message
     assert (tp, event.message.offset) == (ONE, 2)
+
+
+class Fetched(FetchResult):  # type: ignore[misc]
+    """What the client keeps of one fetch of a partition: one batch, and whether the position is still there."""
+
+    def __init__(self, tp: TP, raw: bytes, *, stands: bool = True) -> None:
+        place = TopicPartition(tp.topic, tp.partition)
+        self._partition_records = PartitionRecords(place, MemoryRecords(raw), [], 0, None, None, True, READ_COMMITTED)
+        self.stands = stands
+        self.position = 0
+
+    def check_assignment(self, tp: TP) -> bool:
+        return self.stands
+
+    def _update_position(self) -> None:
+        self.position = self._partition_records.next_fetch_offset
+
+
+def batch(*values: bytes) -> bytes:
+    builder = DefaultRecordBatchBuilder(2, 0, 0, -1, -1, 0, 1 << 20)
+    for number, value in enumerate(values):
+        builder.append(number, 5_000, b"k", value, [])
+    return bytes(builder.build())
+
+
+class Client:
+    """The client as the consumer's thread asks it: what was fetched, and whether a fetch may go."""
+
+    def __init__(self) -> None:
+        self._closed = False
+        self._fetcher = self
+        self._subscriptions = self
+        self._records: dict[TP, Any] = {}
+        self._wait_consume_future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.reassignment_in_progress = False
+        self.waiters: list[asyncio.Future[None]] = []
+        self.reading = 0
+
+    @contextmanager
+    def fetch_context(self) -> Iterator[None]:
+        self.reading += 1
+        yield
+        self.reading -= 1
+
+    def is_assigned(self, tp: TP) -> bool:
+        return tp != OTHER
+
+    def _notify(self, future: asyncio.Future[None]) -> None:
+        if not future.done():
+            future.set_result(None)
+
+    def _create_fetch_waiter(self) -> asyncio.Future[None]:
+        self.waiters.append(asyncio.get_running_loop().create_future())
+        return self.waiters[-1]
+
+    async def wait_for_assignment(self) -> None:
+        self.reassignment_in_progress = False
+
+
+class Thread:
+    """The consumer's thread, without a thread."""
+
+    def __init__(self, tmp_path: Path) -> None:
+        app = faust_app.build(Settings(topic_prefix="tool-"), "intake", ("tool-call",), None, tmp_path)[0]
+        app.consumer.flow_active = True
+        self.consumer = app.consumer
+        self.client = Client()
+        self._thread = app.consumer._new_consumer_thread()
+
+    async def fetch(self, *active: TP, timeout: float = 0.0) -> dict[TP, list[Incoming]]:
+        found: dict[TP, list[Incoming]] = await self._thread._fetch_records(self.client, set(active), timeout=timeout)
+        return found
+
+
+@pytest.fixture
+async def thread(tmp_path: Path) -> Thread:
+    return Thread(tmp_path)
+
+
+async def test_what_was_fetched_is_taken_whole_and_lets_the_next_fetch_go(thread: Thread) -> None:
+    held = thread.client._records = {ONE: Fetched(ONE, batch(b"a", b"b")), TWO: Fetched(TWO, batch(b"c"))}
+    one, two = held[ONE], held[TWO]
+    found = await thread.fetch(ONE, TWO)
+    assert [(tp, [record.value for record in records]) for tp, records in found.items()] == [
+        (ONE, [b"a", b"b"]),
+        (TWO, [b"c"]),
+    ]
+    assert found[ONE][0] == Incoming("call", 0, 0, 5_000, b"k", b"a"), "without the prefix"
+    assert (one.position, two.position) == (2, 1)
+    assert held == {}
+    assert thread.client._wait_consume_future.done()
+    assert thread.client.reading == 0
+    assert await thread.fetch(ONE, TWO) == {}
+
+
+async def test_of_what_is_not_asked_for_only_that_of_lost_partitions_is_dropped(thread: Thread) -> None:
+    thread.client._records = {tp: Fetched(tp, batch(b"a")) for tp in (ONE, TWO, OTHER)}
+    assert set(await thread.fetch(ONE)) == {ONE}
+    assert set(thread.client._records) == {TWO}, "it is asked for later, and lies there"
+
+
+async def test_what_stands_at_no_position_any_more_is_dropped(thread: Thread) -> None:
+    overtaken = Fetched(ONE, batch(b"a"), stands=False)
+    thread.client._records = {ONE: overtaken}
+    assert await thread.fetch(ONE) == {}
+    assert (overtaken.position, thread.client._records) == (0, {}), "it is fetched again, from where the seek went"
+
+
+async def test_a_damaged_fetch_is_raised_and_the_position_stands(thread: Thread) -> None:
+    damaged = Fetched(ONE, batch(b"a", b"b")[:-1] + b"?")
+    thread.client._records = {ONE: damaged}
+    with pytest.raises(CorruptRecordException):
+        await thread.fetch(ONE)
+    assert (damaged.position, thread.client._records) == (0, {}), "no record of it is jumped over"
+
+
+async def test_an_error_of_a_fetch_is_raised_behind_what_others_brought(thread: Thread) -> None:
+    error = FetchError(error=OffsetOutOfRangeError(), backoff=0)
+    thread.client._records = {ONE: Fetched(ONE, batch(b"a")), TWO: error}
+    assert set(await thread.fetch(ONE, TWO)) == {ONE}
+    with pytest.raises(OffsetOutOfRangeError):
+        await thread.fetch(ONE, TWO)
+    assert thread.client._records == {}
+
+
+async def test_a_fetch_is_waited_for_and_never_for_longer_than_asked(thread: Thread) -> None:
+    fetching = asyncio.create_task(thread.fetch(ONE, timeout=30))
+    while not thread.client.waiters:  # noqa: ASYNC110
+        await asyncio.sleep(0)
+    thread.client._records = {ONE: Fetched(ONE, batch(b"a"))}
+    thread.client.waiters[0].set_result(None)
+    assert set(await fetching) == {ONE}
+    assert await thread.fetch(ONE, timeout=0.01) == {}
+    assert thread.client.waiters[1].cancelled()
+
+
+async def test_nothing_is_taken_while_the_flow_is_stopped_or_the_client_closed(thread: Thread) -> None:
+    held = thread.client._records = {ONE: Fetched(ONE, batch(b"a"))}
+    thread.consumer.flow_active = False
+    assert await thread.fetch(ONE) == {}
+    thread.consumer.flow_active = True
+    thread.client._closed = True
+    with pytest.raises(ConsumerStoppedError):
+        await thread.fetch(ONE)
+    assert set(held) == {ONE}
+
+
+async def test_an_assignment_under_way_is_waited_for(thread: Thread) -> None:
+    thread.client.reassignment_in_progress = True
+    assert await thread.fetch(ONE) == {}
+    assert not thread.client.reassignment_in_progress
