@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, Self
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.partitioner import murmur2
 
 PARTITIONS = 4
@@ -60,6 +61,10 @@ class Kafka:
                 if time.monotonic() > until:
                     raise
                 await asyncio.sleep(0.1)
+
+    async def alter(self, name: str, config: Mapping[str, str]) -> None:
+        """Give a topic exactly this configuration."""
+        await self._admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, name, dict(config))])
 
     async def delete(self, prefix: str) -> int:
         """Every topic whose name begins so; returns how many there were."""

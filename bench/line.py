@@ -26,16 +26,16 @@ ROOT = Path(__file__).resolve().parents[1]
 _NUMBERS = itertools.count(1)
 
 
-def policy(*, selected: float, deadline_ms: int = 12 * 3_600_000) -> Policy:
+def policy(*, selected: float, deadline_ms: int = 12 * 3_600_000, kept_ms: int = 86_400_000) -> Policy:
     """The shipped policy, changed where a measurement needs it: a random share of calls is selected, for nothing else.
 
     Required are the kinds that are fed in (call, evaluation, tools where the call had any); no deadline is near
-    unless a figure asks for a short one.
+    unless a figure asks for a short one, and what is over is kept for a day.
     """
     document: dict[str, Any] = policy_file.default_policy().to_dict()
     timing: dict[str, Any] = {
         "deadline": deadline_ms, "soft": [deadline_ms // 2], "toolSettle": deadline_ms // 4,
-        "settling": min(10_000, deadline_ms // 4), "retention": 86_400_000, "lateHorizon": 86_400_000,
+        "settling": min(10_000, deadline_ms // 4), "retention": kept_ms, "lateHorizon": kept_ms,
         "orphan": max(deadline_ms, 60_000), "reasonGrace": max(1000, deadline_ms // 4),
     }  # fmt: skip
     for name, value in timing.items():

@@ -58,6 +58,8 @@ TARGETS: tuple[Target, ...] = (
     Target("restart.wiped", "restart after kill -9, state wiped", "s", "lower", 8, 4, 3.7),
     Target("memory.open", "resident memory per open call", "bytes", "lower", 1000, 300, 135),
     Target("memory.dormant", "resident memory of all dormant calls", "MB", "lower", 60),
+    Target("idle.keys", "keys of calls that are forgotten, left in the changelog", "keys", "lower", 0),
+    Target("idle.changelog", "largest changelog partition after roll and compaction", "MB", "lower", 1.0),
     Target("growth.state", "CPU per event, many open calls over few", "x", "lower", 1.25, 1.1),
     Target("growth.workers", "CPU per event, two workers over one", "x", "lower", 1.25, 1.1),
     Target("deadline.p99", "deadline overshoot on a silent cluster: p99", "s", "lower", 1.0),

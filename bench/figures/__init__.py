@@ -5,6 +5,7 @@ from __future__ import annotations
 from bench.figures.deadlines import DEADLINES
 from bench.figures.figure import Figure
 from bench.figures.growth import GROWTH
+from bench.figures.idle import IDLE
 from bench.figures.join import JOIN
 from bench.figures.latency import JOIN_LATENCY, LINE_LATENCY
 from bench.figures.memory import MEMORY
@@ -12,5 +13,5 @@ from bench.figures.restart import RESTART
 from bench.figures.throughput import ORDERS, PACKETS
 
 FIGURES: tuple[Figure, ...] = (
-    JOIN, ORDERS, PACKETS, JOIN_LATENCY, LINE_LATENCY, RESTART, MEMORY, GROWTH, DEADLINES,
+    JOIN, ORDERS, PACKETS, JOIN_LATENCY, LINE_LATENCY, RESTART, MEMORY, IDLE, GROWTH, DEADLINES,
 )  # fmt: skip
