@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import os
 import signal
@@ -28,6 +29,11 @@ EXTRA_STOP_S = 5.0
 """Beyond the drain: how long Faust may take to leave its group before we leave without it."""
 
 
+COLLECT_AFTER = 100_000
+"""Objects made before Python looks for cycles. Its own 700 come with a few dozen records, which hold no
+cycle: looking that often took 2.7 of the join's 114 µs an event."""
+
+
 Store = AbstractAsyncContextManager[ObjectStore]
 
 
@@ -42,6 +48,7 @@ def run_stage(settings: Settings, binding: Binding, recorder: Recorder, store: S
         format=f"%(asctime)s %(levelname)s {binding.stage} %(name)s: %(message)s",
     )
     faust_app.quiet_loggers()
+    gc.set_threshold(COLLECT_AFTER, 10, 10)
     try:
         return asyncio.run(_run(settings, binding, recorder, store))
     except (KafkaUnavailable, TopicAbsent, StoreError, StateDirError) as error:
@@ -66,6 +73,8 @@ async def _run(settings: Settings, binding: Binding, recorder: Recorder, store: 
     app.in_worker = True
     app.finalize()
     await app.start()
+    gc.collect()
+    gc.freeze()  # What is there now stays until the end: it is looked through no more.
     waiting = asyncio.create_task(stopping.wait())
     orphaned = asyncio.create_task(_stop_when_orphaned(parent, stopping))
     ended = asyncio.create_task(app.wait_until_stopped())
