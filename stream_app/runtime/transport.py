@@ -3,9 +3,9 @@
 Stock Faust takes several turns of the event loop for every record. Here a batch of one partition's records passes as
 one Faust event; it is acknowledged as a whole, by the offset of its last record. Private names relied on:
 `Consumer._wait_next_records, _buffered_partitions, _acked, _acked_index, _new_offset, _add_gap, _read_offset,
-_committed_offset, perform_seek`, `AIOKafkaConsumerThread._create_worker_consumer, _fetch_records`, and the client's
-`_fetch_max_wait_ms, _isolation_level, _fetcher, _closed`, of its fetcher `_closed, _subscriptions, _records,
-_wait_consume_future, _notify, _create_fetch_waiter`, of what that keeps `check_assignment, has_more,
+_committed_offset, perform_seek`, `AIOKafkaConsumerThread._create_worker_consumer, _fetch_records`; of the client
+`_fetch_max_wait_ms, _fetch_min_bytes, _isolation_level, _fetcher, _closed`; of its fetcher `_closed, _subscriptions,
+_records, _wait_consume_future, _notify, _create_fetch_waiter`; of what that keeps `check_assignment, has_more,
 _partition_records, _update_position`.
 
 It also remembers what it has handed over, round by round: the fetch position runs ahead of what the stage has seen, and
@@ -31,24 +31,27 @@ from stream_app.runtime.codec import unpacked
 
 MAX_BATCH = 1000
 """Records of one partition that pass as one event: more cost latency, fewer cost turns of the event loop."""
-LINGER_S = 0.03
-FULL_ROUND = 200
-"""After a small round the consumer waits a little: one round of many records costs what a round of one does, and a
-stage that asks for every record at once is both slower and dearer (measured: docs/decisions/)."""
 
-FETCH_WAIT_MS = 50
-"""Faust has 1500. The client has one fetch under way per broker, and it leaves out partitions whose records were not
-yet taken when it began: a fetch that names only idle partitions would hold back the busy ones for as long as it waits.
+FETCH_WAIT_MS = 40
+FETCH_MIN_BYTES = 256 << 10
+"""The broker gathers: it answers a fetch when so many bytes are there, or after this time with what there is. So the
+records of all partitions go in one wave, which costs what one of them would, and none waits for longer. Were it to
+answer at once, a fetch would bring the one record that came first, and the others would wait for the next. Faust waits
+1,500 ms for a single byte.
+
+The client has one fetch under way per broker, and it leaves out partitions whose records were not yet taken when it
+began: a fetch that names only idle partitions holds back the busy ones for as long as it waits.
 """
 
 
 class CommittedFetchThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
-    """Faust's consumer thread: it does not wait long for idle partitions, reads committed records only, and makes of
-    each the record that stages know."""
+    """Faust's consumer thread: it lets the broker gather for a moment, reads committed records only, and makes of each
+    the record that stages know."""
 
     def _create_worker_consumer(self, transport: Any) -> Any:
         consumer = super()._create_worker_consumer(transport)
         consumer._fetch_max_wait_ms = FETCH_WAIT_MS
+        consumer._fetch_min_bytes = FETCH_MIN_BYTES
         consumer._isolation_level = "read_committed"  # Faust offers that only with its own transactions.
         return consumer
 
@@ -186,7 +189,6 @@ class BatchConsumer(driver.Consumer):  # type: ignore[misc]
             for tp, records in fetched.items()
             if records and (active is None or tp in active or tp in self._buffered_partitions)
         ]
-        count = sum(len(records) for _, records, _ in waiting)
         while waiting:
             behind = []
             for tp, records, start in waiting:
@@ -199,8 +201,6 @@ class BatchConsumer(driver.Consumer):  # type: ignore[misc]
                     behind.append((tp, records, start + MAX_BATCH))
             waiting = behind
         self.rounds += 1
-        if 0 < count < FULL_ROUND:
-            await asyncio.sleep(LINGER_S)
 
     def _as_before(self, seeks: int) -> bool:
         """Whether no seek was done since, and none is under way: a seek moves what was fetched away."""

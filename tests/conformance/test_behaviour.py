@@ -92,7 +92,7 @@ async def test_what_was_acknowledged_is_dropped_with_the_partition(tmp_path: Pat
 async def test_the_consumer_of_a_stage_really_reads_committed_records_and_waits_for_none(
     made: Deployment, tmp_path: Path
 ) -> None:
-    """The two private fields are set between construction and start; Faust offers neither."""
+    """The private fields are set between construction and start; Faust offers neither."""
     app, _ = built(tmp_path, made.settings)
     thread = app.consumer._new_consumer_thread()
     client = thread._create_worker_consumer(app.transport)
@@ -110,6 +110,7 @@ async def test_the_consumer_of_a_stage_really_reads_committed_records_and_waits_
         stack.push_async_callback(client.stop)
         assert client._fetcher._isolation_level == READ_COMMITTED, FENCED
         assert client._fetcher._fetch_max_wait_ms == transport.FETCH_WAIT_MS, BATCHES
+        assert client._fetcher._fetch_min_bytes == transport.FETCH_MIN_BYTES, BATCHES
         client.assign([place])
         client.seek(place, 0)
         values: list[bytes] = []

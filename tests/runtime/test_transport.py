@@ -38,7 +38,6 @@ class Rounds:
         self.app.consumer_generation_id = 3
         self.fetched: dict[TP, list[Incoming]] | None = {}
         self.active: set[TP] | None = {ONE, TWO}
-        self.pauses: list[float] = []
         self.seeks = 0
         self.during: Callable[[], None] = lambda: None
 
@@ -47,15 +46,11 @@ class Rounds:
             self.during()
             return self.fetched, self.active
 
-        async def sleep(seconds: float) -> None:
-            self.pauses.append(seconds)
-
         async def seek() -> None:
             self.seeks += 1
 
         monkeypatch.setattr(self.consumer, "_wait_next_records", next_records)
         monkeypatch.setattr(self.consumer, "perform_seek", seek)
-        monkeypatch.setattr(asyncio, "sleep", sleep)
         self.consumer.flow_active = True
 
     async def round(self) -> list[tuple[TP, Any]]:
@@ -75,6 +70,7 @@ async def test_an_app_has_our_transport_consumer_and_thread(rounds: Rounds) -> N
     assert isinstance(thread, CommittedFetchThread)
     client = thread._create_worker_consumer(app.transport)
     assert client._fetch_max_wait_ms == transport.FETCH_WAIT_MS < 250, "below the clock's interval"
+    assert 1 < client._fetch_min_bytes == transport.FETCH_MIN_BYTES < client._max_partition_fetch_bytes
     assert client._isolation_level == "read_committed", "docs/engine.md section 3"
     assert client._enable_auto_commit is False
     assert client._auto_offset_reset == "earliest"
@@ -223,15 +219,6 @@ async def test_a_seek_that_fails_counts_as_none(tmp_path: Path, monkeypatch: pyt
     with pytest.raises(TimeoutError):
         await consumer.perform_seek()
     assert (consumer.seeks, consumer._seeking) == (0, 0)
-
-
-@pytest.mark.parametrize(
-    ("count", "lingers"), [(0, 0), (1, 1), (transport.FULL_ROUND - 1, 1), (transport.FULL_ROUND, 0)]
-)
-async def test_only_a_small_round_is_followed_by_a_pause(rounds: Rounds, count: int, lingers: int) -> None:
-    rounds.fetched = {ONE: records(ONE, *range(count))}
-    await rounds.round()
-    assert rounds.pauses == [transport.LINGER_S] * lingers
 
 
 async def test_a_batch_is_committed_by_its_last_record_once(rounds: Rounds) -> None:
