@@ -1,8 +1,5 @@
 """The only place for S3: object storage over one aiobotocore client, URIs `s3://bucket/key`.
 
-What every packet needs goes past the client first (`s3_quick`), at a fifth of the cost; whatever is not answered
-plainly there is asked again through the client.
-
 Delivery: every write is whole or absent, and safe to repeat. `put_once` has exactly one winner among all writers of
 a key, on a store that honours `If-None-Match: *`.
 """
@@ -15,14 +12,12 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, contextmanager
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any, Literal, Self, cast
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 from aiobotocore.config import AioConfig
 from aiobotocore.session import get_session
 from aiohttp import ClientError as HttpError
 from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
-from botocore.httpsession import get_cert_path
-from botocore.utils import get_environ_proxies
 
 from stream_app.pipeline.ports import (
     ObjectDenied,
@@ -33,8 +28,6 @@ from stream_app.pipeline.ports import (
     StoreError,
     StoreUnavailable,
 )
-from stream_app.sinks.s3_quick import BrokenBody, QuickRequests
-from stream_app.sinks.sigv4 import Keys
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -43,7 +36,6 @@ if TYPE_CHECKING:
 _PROBE_KEY = "_stream-app-probe"
 _CHUNK_BYTES = 256 * 1024
 _CONFLICT_ATTEMPTS = 6
-_CONNECT_TIMEOUT_S = 5.0
 _OVERLOAD_CODES = frozenset({"SlowDown", "RequestTimeout", "RequestTimeTooSkewed", "Throttling", "TooManyRequests"})
 
 
@@ -84,38 +76,22 @@ class S3ObjectStore:
                 signature_version="s3v4",
                 s3={"addressing_style": "path" if endpoint_url else "auto"},
                 max_pool_connections=pool_size,
-                connect_timeout=_CONNECT_TIMEOUT_S,
+                connect_timeout=5.0,
                 read_timeout=timeout_seconds,
-                # What is sent past the client first has been tried once already when it comes here.
-                retries={"mode": "standard", "total_max_attempts": max(1, attempts - 1)},
+                retries={"mode": "standard", "total_max_attempts": attempts},
             ),
         }
-        self._keys = Keys(access_key, secret_key) if access_key and secret_key else None
-        self._pool_size, self._timeout_s = pool_size, timeout_seconds
         self._stack = AsyncExitStack()
-        self._session: Any = None
         self._client: Any = None
-        self._quick: Any = None
 
     async def __aenter__(self) -> Self:
-        self._session = get_session()
-        self._client = await self._stack.enter_async_context(self._session.create_client("s3", **self._arguments))
-        ca_file = self._session.get_config_variable("ca_bundle") or get_cert_path(True)
-        quick = QuickRequests(
-            self._presigned,
-            self._current_keys,
-            ca_file=ca_file,
-            pool_size=self._pool_size,
-            connect_timeout=_CONNECT_TIMEOUT_S,
-            read_timeout=self._timeout_s,
-        )
-        self._quick = await self._stack.enter_async_context(quick)
+        self._client = await self._stack.enter_async_context(get_session().create_client("s3", **self._arguments))
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._client = self._quick = None
+        self._client = None
         await self._stack.aclose()
 
     async def put_once(self, uri: str, body: bytes, *, media_type: str) -> Literal["stored", "exists"]:
@@ -125,12 +101,15 @@ class S3ObjectStore:
         caller reads it back and compares. A 409 (two conditional writes at once) is tried again, as AWS asks.
         """
         for attempt in range(_CONFLICT_ATTEMPTS):
-            bucket, key = split_uri(uri)
-            outcome = await self._quick.put_once(bucket, key, body, media_type)
-            if outcome is None:
-                outcome = await self._put_once(uri, body, media_type)
-            if outcome != "conflict":
-                return cast(Literal["stored", "exists"], outcome)
+            try:
+                await self._put(uri, body, media_type, IfNoneMatch="*")
+                return "stored"
+            except ClientError as error:
+                status = _status(error)
+                if status == 412:
+                    return "exists"
+                if status != 409:
+                    raise _typed(uri, error) from error
             await asyncio.sleep(0.05 * 2**attempt * (1 + secrets.randbelow(100) / 100))
         raise StoreUnavailable(uri, f"still in conflict with another write after {_CONFLICT_ATTEMPTS} tries")
 
@@ -191,19 +170,6 @@ class S3ObjectStore:
             raise StoreUnavailable(uri, "gave back other bytes than were just written")
         return (time.perf_counter() - began) * 1000
 
-    async def _put_once(self, uri: str, body: bytes, media_type: str) -> Literal["stored", "exists", "conflict"]:
-        try:
-            await self._put(uri, body, media_type, IfNoneMatch="*")
-        except ClientError as error:
-            match _status(error):
-                case 412:
-                    return "exists"
-                case 409:
-                    return "conflict"
-                case _:
-                    raise _typed(uri, error) from error
-        return "stored"
-
     async def _put(self, uri: str, body: bytes, media_type: str, **condition: str) -> None:
         bucket, key = split_uri(uri)
         try:
@@ -214,41 +180,16 @@ class S3ObjectStore:
     async def _chunks(self, uri: str, max_bytes: int) -> AsyncIterator[bytes]:
         bucket, key = split_uri(uri)
         with _errors(uri):
-            body = await self._quick.get(bucket, key)
-            if body is None:
-                answer = await self._client.get_object(Bucket=bucket, Key=key)
-                body, size = answer["Body"], int(answer["ContentLength"])
-                chunks = body.iter_chunks(_CHUNK_BYTES)
-            else:
-                size, chunks = body.size, body.chunks()
-            read = 0
-            async with body:
+            answer = await self._client.get_object(Bucket=bucket, Key=key)
+            size, read = int(answer["ContentLength"]), 0
+            async with answer["Body"] as body:
                 if size > max_bytes:
                     raise ObjectTooLarge(uri, f"{size} bytes, at most {max_bytes} are read")
-                async for chunk in chunks:
+                async for chunk in body.iter_chunks(_CHUNK_BYTES):
                     read += len(chunk)
                     yield chunk
             if read != size:
                 raise StoreUnavailable(uri, f"broke off after {read} of {size} bytes")
-
-    async def _presigned(self, bucket: str) -> str | None:
-        """Where the client would send a request for this bucket; None where it cannot say, "" by way of a proxy."""
-        try:
-            address: str = await self._client.generate_presigned_url("get_object", {"Bucket": bucket, "Key": "k"})
-        except (BotoCoreError, ClientError, HttpError, TimeoutError):
-            return None
-        return "" if get_environ_proxies(address).get(address.partition(":")[0]) else address
-
-    async def _current_keys(self) -> Keys | None:
-        """The credentials of now; temporary ones are renewed in time. None where there are none."""
-        if self._keys is not None:
-            return self._keys
-        try:
-            found = await self._session.get_credentials()
-            frozen = None if found is None else await found.get_frozen_credentials()
-        except (BotoCoreError, ClientError, HttpError, TimeoutError):
-            return None
-        return None if frozen is None else Keys(frozen.access_key, frozen.secret_key, frozen.token)
 
 
 def _status(error: ClientError) -> int:
@@ -277,7 +218,7 @@ def _typed(uri: str, error: Exception) -> StoreError:
 def _errors(uri: str) -> Iterator[None]:
     try:
         yield
-    except (ClientError, BotoCoreError, HttpError, TimeoutError, BrokenBody) as error:
+    except (ClientError, BotoCoreError, HttpError, TimeoutError) as error:
         raise _typed(uri, error) from error
 
 
