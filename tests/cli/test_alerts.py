@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import os
 import signal
@@ -10,7 +9,6 @@ import subprocess
 import sys
 import threading
 import time
-import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -24,10 +22,8 @@ from stream_app.cli.alerts import alerts
 from stream_app.core.orders import JoinAlert
 from stream_app.dev.state import Endpoints
 from stream_app.pipeline.ports import Outgoing
-from stream_app.runtime import admin
-from stream_app.runtime.client import Publisher
-from stream_app.settings import Settings
 from stream_app.topics import JOIN_ALERTS
+from tests.deployments import deployment
 
 CONTRACT = {
     "schemaVersion": 1,
@@ -74,20 +70,13 @@ def receiver(*statuses: int) -> Iterator[tuple[str, list[Any]]]:
 
 
 @pytest.fixture
-def environment(stack: Endpoints) -> dict[str, str]:
+def environment(stack: Endpoints) -> Iterator[dict[str, str]]:
     """A deployment of its own, with three alerts and one record that is none on its `join-alerts`."""
-    prefix = f"alerts-{uuid.uuid4().hex[:8]}-"
-    settings = Settings(kafka_bootstrap=stack.kafka_bootstrap, topic_prefix=prefix)
-
-    async def prepare() -> None:
-        await admin.apply(settings)
-        async with Publisher(settings) as publisher:
-            stuck = json.dumps(CONTRACT, indent=2).encode()
-            values = [stuck, b"{not an alert", ORPHAN.to_bytes(), RESOLVED.to_bytes()]
-            await publisher.send_all([Outgoing(JOIN_ALERTS.name, b"k", value, partition=1) for value in values])
-
-    asyncio.run(prepare())
-    return {**os.environ, "STREAM_APP_KAFKA_BOOTSTRAP": stack.kafka_bootstrap, "STREAM_APP_TOPIC_PREFIX": prefix}
+    stuck = json.dumps(CONTRACT, indent=2).encode()
+    values = [stuck, b"{not an alert", ORPHAN.to_bytes(), RESOLVED.to_bytes()]
+    with deployment(stack, topics=(JOIN_ALERTS.name,)) as made:
+        made.send(*(Outgoing(JOIN_ALERTS.name, b"k", value, partition=1) for value in values))
+        yield made.environment
 
 
 def run(environment: dict[str, str], *words: str) -> subprocess.CompletedProcess[str]:

@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-import uuid
+from collections.abc import Iterator
 
 import pytest
 
 from stream_app.dev.state import Endpoints
 from stream_app.pipeline.ports import Outgoing
-from stream_app.runtime import admin
 from stream_app.runtime.client import KafkaUnavailable, Publisher, TopicAbsent
 from stream_app.runtime.subscription import Subscription
 from stream_app.settings import Settings
 from stream_app.topics import JOIN_ALERTS
+from tests.deployments import deployment
 
 
 @pytest.fixture(scope="module")
-def settings(stack: Endpoints) -> Settings:
-    made = Settings(kafka_bootstrap=stack.kafka_bootstrap, topic_prefix=f"sub-{uuid.uuid4().hex[:8]}-")
-    asyncio.run(admin.apply(made))
-    return made
+def settings(stack: Endpoints) -> Iterator[Settings]:
+    with deployment(stack, topics=(JOIN_ALERTS.name,), internal_partitions=4) as made:
+        yield made.settings
 
 
 async def write(settings: Settings, *values: str, partition: int = 0) -> None:

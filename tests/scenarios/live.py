@@ -10,8 +10,11 @@ import sys
 import time
 import uuid
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
+
+from aiokafka.admin import AIOKafkaAdminClient
 
 from stream_app.core.policy import Policy
 from stream_app.core.wire import read_json
@@ -30,7 +33,7 @@ STOP_S = 25.0
 
 
 class Line:
-    """One deployment in the test stack. Every process it starts is stopped by `stop`."""
+    """One deployment in the test stack. Its processes are stopped by `stop`, or by `end` with its topics."""
 
     def __init__(self, stack: Endpoints, directory: Path, policy: Policy | None = None) -> None:
         self.stack = stack
@@ -85,6 +88,36 @@ class Line:
                 worker.kill()
                 worker.wait()
 
+    def power_cut(self) -> None:
+        """Every worker and its stages, all at once and without a word."""
+        alive = [worker for worker in self._workers if worker.poll() is None]
+        stages = [pid for worker in alive for pid in _children(worker.pid)]
+        for worker in alive:
+            worker.kill()
+        for pid in stages:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        for worker in alive:
+            worker.wait()
+
+    def end(self) -> None:
+        """The test is over: nobody waits for a gentle stop, and no topic is left to slow the broker for the others."""
+        self.power_cut()
+
+        async def remove() -> None:
+            admin_client = AIOKafkaAdminClient(bootstrap_servers=self.settings.kafka_bootstrap)
+            try:
+                await admin_client.start()
+                mine = [
+                    name for name in await admin_client.list_topics() if name.startswith(self.settings.topic_prefix)
+                ]
+                if mine:
+                    await admin_client.delete_topics(mine)
+            finally:
+                await admin_client.close()
+
+        asyncio.run(remove())
+
     def publish(self, records: Sequence[Outgoing]) -> list[Written]:
         """Write records as producers would; returns where they stand."""
 
@@ -123,3 +156,10 @@ class Line:
                 return records
             assert time.monotonic() < until, f"after {within_s} s {topic} holds {len(records)}: {records[-3:]}"
             time.sleep(0.3)
+
+
+def _children(pid: int) -> list[int]:
+    """The stages of a worker; Linux only, as is everything that uses the stack."""
+    with suppress(FileNotFoundError):  # It has just ended by itself.
+        return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    return []

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import re
 import signal
 import subprocess
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -104,18 +103,6 @@ class Scene(Line):
         values = {name.removeprefix("STREAM_APP_").lower(): value for name, value in self.environment.items()}
         self.settings = Settings(**values)  # type: ignore[arg-type]
 
-    def power_cut(self) -> None:
-        """Every worker and its stages, all at once and without a word."""
-        alive = [worker for worker in self._workers if worker.poll() is None]
-        stages = [pid for worker in alive for pid in _children(worker.pid)]
-        for worker in alive:
-            worker.kill()
-        for pid in stages:
-            with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
-        for worker in alive:
-            worker.wait()
-
     def put_transcript(self) -> None:
         """Store the transcript that stories point to."""
         self.put("s3://provider-drop/Redacted/transcript.json", TRANSCRIPT, "application/json")
@@ -165,8 +152,3 @@ class Scene(Line):
             done.set()
             thread.join(10)
         assert not failed, failed
-
-
-def _children(pid: int) -> list[int]:
-    """The stages of a worker; Linux only, as is everything that uses the stack."""
-    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]

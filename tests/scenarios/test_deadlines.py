@@ -38,7 +38,7 @@ def scene(stack: Endpoints, tmp_path: Path, request: pytest.FixtureRequest) -> A
     try:
         yield live
     finally:
-        live.stop()
+        live.end()
 
 
 def figures(name: str, values: list[float], unit: str = "ms") -> None:

@@ -41,7 +41,7 @@ def line(stack: Endpoints, tmp_path: Path) -> Iterator[Line]:
     try:
         yield live
     finally:
-        live.stop()
+        live.end()
 
 
 def free_port() -> int:

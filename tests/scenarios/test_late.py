@@ -29,7 +29,7 @@ def scene(stack: Endpoints, tmp_path: Path) -> Iterator[Scene]:
         live.start()
         yield live
     finally:
-        live.stop()
+        live.end()
 
 
 def versions(packets: list[dict[str, Any]], call: str) -> list[dict[str, Any]]:

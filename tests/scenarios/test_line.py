@@ -29,7 +29,7 @@ def line(stack: Endpoints, tmp_path_factory: pytest.TempPathFactory) -> Iterator
         live.start()
         yield live
     finally:
-        live.stop()
+        live.end()
 
 
 def comparable(packet: dict[str, Any]) -> dict[str, Any]:
@@ -113,6 +113,9 @@ def test_bad_input_is_harmless_and_every_position_is_accounted_for(line: Line) -
 def test_a_worker_that_is_told_to_stop_stops(stack: Endpoints, tmp_path: Path) -> None:
     live = Line(stack, tmp_path)
     live.create()
-    worker = live.start(("intake", "join"))
-    live.stop()
-    assert worker.returncode == 0
+    try:
+        worker = live.start(("intake", "join"))
+        live.stop()
+        assert worker.returncode == 0
+    finally:
+        live.end()

@@ -32,7 +32,7 @@ def line(stack: Endpoints, tmp_path: Path) -> Iterator[Line]:
     try:
         yield live
     finally:
-        live.stop()
+        live.end()
 
 
 def command(line: Line, *words: str) -> subprocess.CompletedProcess[str]:

@@ -43,7 +43,7 @@ def line(stack: Endpoints, tmp_path: Path, request: pytest.FixtureRequest) -> It
     try:
         yield live
     finally:
-        live.stop()
+        live.end()
 
 
 def now_ms() -> int:

@@ -44,7 +44,7 @@ def first(stack: Endpoints, tmp_path_factory: pytest.TempPathFactory) -> Iterato
         tell(scene)
         yield scene
     finally:
-        scene.stop()
+        scene.end()
 
 
 def tell(scene: Scene) -> None:
@@ -113,18 +113,21 @@ def test_the_log_folded_anew_gives_every_order_byte_for_byte(first: Scene) -> No
 
 
 def test_one_changed_byte_of_evidence_is_found(first: Scene, stack: Endpoints, tmp_path: Path) -> None:
-    other = Scene(stack, tmp_path, TIMING)
-    asyncio.run(admin.apply(other.settings))
     evidence = read(first, "evidence")
     number = next(index for index, one in enumerate(evidence) if b'"call-0-judged"' in (one.value or b""))
     one = evidence[number]
     value = (one.value or b"").replace(b'"score":0.5', b'"score":0.6')
     assert value != one.value
     evidence[number] = Incoming(one.topic, one.partition, one.offset, one.timestamp_ms, one.key, value)
-    copy(other, evidence)
-    copy(other, read(first, "seal-orders"))
-    environment = deployments.clean_environment(**other.environment)
-    shown = deployments.run(environment, "audit", "--replay", "--json")
+    other = Scene(stack, tmp_path, TIMING)
+    try:
+        asyncio.run(admin.apply(other.settings))
+        copy(other, evidence)
+        copy(other, read(first, "seal-orders"))
+        environment = deployments.clean_environment(**other.environment)
+        shown = deployments.run(environment, "audit", "--replay", "--json")
+    finally:
+        other.end()
     assert shown.returncode == 1
     found = json.loads(shown.stdout)["replay"]
     assert [name.partition(" ")[0] for name in found["differing"]] == ["call-0/1", "call-0/2"]
@@ -154,7 +157,7 @@ def test_an_empty_environment_fed_with_the_log_gives_the_same_orders_and_manifes
         assert by_id(second.read("packets")) == packets
         again = objects(stack, second)
     finally:
-        second.stop()
+        second.end()
     assert {uri for uri in sealed if "probe" not in uri} == {uri for uri in again if "probe" not in uri}
     assert [uri for uri in sealed if "probe" not in uri and sealed[uri] != again[uri]] == []
 

@@ -30,7 +30,7 @@ def scene(stack: Endpoints, tmp_path: Path) -> Iterator[Scene]:
     try:
         yield live
     finally:
-        live.stop()
+        live.end()
 
 
 def pieces(number: int, end: int) -> list[dict[str, Any]]:
