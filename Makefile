@@ -17,7 +17,7 @@ demo: setup ## replay calls through a real Kafka and S3 [DATA=dir] [CALLS=400] [
 	@$(BIN)/stream-app demo $(DEMO)
 
 test: setup ## run all tests [ARGS="-k name"]
-	@$(RUN) pytest $(ARGS)
+	@$(RUN) tools.side_by_side $(ARGS)
 
 chaos: setup ## five minutes of kills, zombies and outages, and the control that must fail [SEED=7]
 	@$(RUN) tests.chaos --profile standard $(if $(SEED),--seed $(SEED))

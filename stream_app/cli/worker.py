@@ -89,12 +89,11 @@ def stage(name: StageName) -> None:
 
 @contextmanager
 def _loading() -> Iterator[None]:
-    """Modules make much and drop nothing: no collection looks through it meanwhile, and none ever does again."""
+    """Modules make much and drop nothing: no collection looks through it meanwhile."""
     gc.disable()
     try:
         yield
     finally:
-        gc.freeze()
         gc.enable()
 
 
