@@ -72,9 +72,6 @@ def worker(stages: tuple[StageName, ...]) -> None:
 def stage(name: StageName) -> None:
     """Run one stage in this process, without a supervisor: for debugging, and for orchestrators that restart."""
     with _loading():
-        from stream_app.runtime.allocator import keep_little
-
-        keep_little()
         from stream_app import app, telemetry
         from stream_app.runtime.worker import run_stage
 

@@ -1,24 +1,35 @@
 """The only place where the C library is told to give memory back: what a burst took is not kept for the next one.
 
-glibc learns from large blocks that are freed to keep them (up to 32 MB each, in an arena for every thread), and a stage
-frees whole fetches of megabytes. After a backlog a third of what it had grown by was such memory, which nothing used.
+glibc keeps what was freed between blocks that live on, and a stage frees whole fetches of megabytes: after a backlog
+half of what it had grown by was such memory, which nothing used. Asked once, when the backlog is worked off, it gives
+the pages back. Settings that make it give back by itself (`mallopt`) cost half as much again for every replayed record.
 """
 
 from __future__ import annotations
 
 import ctypes
 
-_TRIM_THRESHOLD, _MMAP_THRESHOLD, _ARENA_MAX = -1, -3, -8
-"""`mallopt`'s names of what can be set (malloc.h)."""
-SETTINGS = {_ARENA_MAX: 2, _MMAP_THRESHOLD: 256 << 10, _TRIM_THRESHOLD: 1 << 20}
-"""Few arenas; blocks from 256 kB on are the system's own pages, and go back to it; so does 1 MB at a heap's end."""
+BACKLOG = 5_000
+"""Records behind the end: from so many on a stage works something off, and afterwards memory is worth asking for."""
 
 
-def keep_little() -> bool:
-    """Set it for this process, before it has threads. False where the C library knows no such thing."""
+def give_back() -> bool:
+    """Give free memory back to the system; takes milliseconds. False where the C library knows no such thing."""
     try:
-        mallopt = ctypes.CDLL(None).mallopt
+        trim = ctypes.CDLL(None).malloc_trim
     except (OSError, AttributeError):
         return False
-    done = [mallopt(name, value) == 1 for name, value in SETTINGS.items()]
-    return all(done)
+    trim(0)
+    return True
+
+
+class AfterBacklogs:
+    """When to ask: once after each backlog."""
+
+    def __init__(self) -> None:
+        self._behind = False
+
+    def due(self, lag: int) -> bool:
+        """Whether a backlog has been worked off since it was last due. Tell it the lag every few seconds."""
+        was, self._behind = self._behind, lag >= BACKLOG or (self._behind and lag >= BACKLOG // 10)
+        return was and not self._behind

@@ -14,6 +14,7 @@ import faust
 
 from stream_app.pipeline.ports import Incoming
 from stream_app.runtime import faust_app, stores
+from stream_app.runtime.allocator import AfterBacklogs, give_back
 from stream_app.runtime.client import Publisher, partitions_of
 from stream_app.runtime.durable import Durable, Unfenced
 from stream_app.runtime.lane import Lane
@@ -134,13 +135,17 @@ class Host:
 
     async def _measure(self) -> None:
         """Set the gauges every few seconds, from what is known without asking the broker."""
+        after = AfterBacklogs()
         while True:
             await asyncio.sleep(MEASURE_S)
             ready = self._announced and not self.app.rebalancing
             self._recorder.stage_up(self.binding.stage, up=ready)
             if ready:
-                self._recorder.stage_lag(self.binding.stage, records=self._lag())
+                lag = self._lag()
+                self._recorder.stage_lag(self.binding.stage, records=lag)
                 self.binding.measure()
+                if after.due(lag):
+                    await asyncio.to_thread(give_back)
 
     def _lag(self) -> int:
         """Records behind the ends that the last fetches told, over the owned partitions."""
