@@ -19,7 +19,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from stream_app.core.evidence import AcceptedEvent
+from stream_app.core.evidence import AcceptedEvent, Position
 from stream_app.core.identity_records import LinkRecord, ParkRecord, PassingEvent, Place
 from stream_app.core.instants import parse_instant
 from stream_app.core.model import Identifier, Model, Text
@@ -28,6 +28,10 @@ MAX_HOPS = 8
 """A chain of aliases longer than this is not believed."""
 MAX_REFUSED = 16
 """More calls than this that claim one alias are not told apart any more: their alerts may come again."""
+
+
+MAX_REFUSED_AT = 256
+"""Positions of refused events that an alias remembers."""
 
 
 class Alias(msgspec.Struct, frozen=True, rename="camel"):
@@ -43,6 +47,9 @@ class Alias(msgspec.Struct, frozen=True, rename="camel"):
     """Events that wait for a link, in the order they came."""
     refused: tuple[str, ...] = ()
     """Other calls that claimed the alias, the last MAX_REFUSED of them: each is one alert, however often it claims."""
+    refused_at: tuple[Place, ...] = ()
+    """Where refused events stood in their input topics, the last MAX_REFUSED_AT of them: each is one dead letter, though
+    intake may send it again after a fault."""
     said_by: str | None = None
     since: int | None = None
     """The stage's time, ms, when the first event was parked."""
@@ -59,6 +66,7 @@ class AliasState(Model):
     since: int | None = None
     orphaned: bool = False
     refused: tuple[str, ...] = ()
+    refused_at: tuple[Position, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,9 +101,13 @@ def fold_park(state: Alias, record: ParkRecord, now: int | None) -> Resolution:
     if record.canonical_call_id is not None:
         if record.canonical_call_id == state.canonical_call_id:
             return Resolution(state, (event,))
+        if event.position in state.refused_at:
+            return Resolution(state)
         resolution = _bind(state, record.canonical_call_id, event.source(), event.position, hop=0)
         if resolution.refused:
-            return Resolution(resolution.state, refused=resolution.refused, refused_event=event)
+            seen = (*state.refused_at, event.position)[-MAX_REFUSED_AT:]
+            state = msgspec.structs.replace(resolution.state, refused_at=seen)
+            return Resolution(state, refused=resolution.refused, refused_event=event)
         return Resolution(resolution.state, (*resolution.released, event), resolution.hops)
     if state.canonical_call_id is not None:
         return Resolution(state, (event,))

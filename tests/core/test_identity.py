@@ -76,7 +76,7 @@ def test_a_claim_links_the_alias_and_passes_itself_on() -> None:
 def test_an_alias_of_one_call_is_not_given_to_another() -> None:
     bound = fold_link(Alias(alias=ALIAS), link("call-1")).state
     by_event = fold_park(bound, park(2, canonical="call-2"), now=6)
-    assert by_event.state == replace(bound, refused=("call-2",))
+    assert by_event.state == replace(bound, refused=("call-2",), refused_at=(accepted(2).position,))
     assert released(by_event) == []
     assert by_event.refused_event == accepted(2)
     assert by_event.refused is not None
@@ -85,6 +85,19 @@ def test_an_alias_of_one_call_is_not_given_to_another() -> None:
     assert by_link.state == replace(bound, refused=("call-2",))
     assert by_link.refused is not None
     assert by_link.refused_event is None
+
+
+def test_an_event_that_intake_sends_again_is_refused_once() -> None:
+    state = fold_link(Alias(alias=ALIAS), link("call-1")).state
+    for offset in (2, 3):
+        refused = fold_park(state, park(offset, canonical="call-2"), now=6)
+        assert refused.refused_event == accepted(offset)
+        state = refused.state
+    for offset in (3, 2):
+        assert fold_park(state, park(offset, canonical="call-2"), now=7) == Resolution(state)
+    for offset in range(1000):
+        state = fold_park(state, park(10 + offset, canonical="call-2"), now=8).state
+    assert len(state.refused_at) == identity.MAX_REFUSED_AT
 
 
 def test_who_was_refused_is_remembered_so_that_each_is_told_once() -> None:

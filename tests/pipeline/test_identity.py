@@ -210,6 +210,23 @@ def test_a_claim_on_another_calls_alias_is_refused_and_accounted_for() -> None:
     assert alert["canonicalCallId"] == "call-1"
 
 
+def test_an_event_that_intake_sends_twice_is_one_dead_letter_also_after_a_restart() -> None:
+    simulator = line()
+    simulator.publish(stories.call_ended(aliases=ROOM))
+    simulator.publish(stories.call_ended("thief", call="call-2", aliases=ROOM))
+    simulator.tick(1000)
+    sent = [record for part in simulator.log["identity"] for record in part if b"thief" in (record.value or b"")]
+    assert sent
+    for again in range(2):
+        for record in sent:  # As a killed intake does, which had not acknowledged its input.
+            key, value, partition = record.key, record.value, record.partition
+            simulator._append(Outgoing("identity", key, value, partition=partition))
+        if again:
+            simulator.restart()
+        simulator.tick(1000)
+    assert [letter["reason"] for letter in simulator.out("dead-letters")] == ["identity_conflict"]
+
+
 def test_what_is_no_identity_record_is_a_dead_letter() -> None:
     simulator = line()
     simulator.publish(b"junk", topic="identity")
