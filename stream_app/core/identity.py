@@ -48,7 +48,7 @@ class Alias(msgspec.Struct, frozen=True, rename="camel"):
     refused: tuple[str, ...] = ()
     """Other calls that claimed the alias, the last MAX_REFUSED of them: each is one alert, however often it claims."""
     refused_at: tuple[Place, ...] = ()
-    """Where refused events stood in their input topics, the last MAX_REFUSED_AT of them: each is one dead letter, though
+    """Where refused events stood in their input topics, the last MAX_REFUSED_AT: each is one dead letter, though
     intake may send it again after a fault."""
     said_by: str | None = None
     since: int | None = None
