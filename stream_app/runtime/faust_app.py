@@ -11,7 +11,7 @@ from yarl import URL
 
 from stream_app.runtime.recovery import Tables
 from stream_app.runtime.tables import STORE_OPTIONS
-from stream_app.runtime.transport import BatchSchema, BatchTransport
+from stream_app.runtime.transport import PARTITION_FETCH_BYTES, BatchSchema, BatchTransport
 from stream_app.settings import Settings, StageName
 
 QUIET_LOGGERS = ("aiokafka", "faust", "mode", "asyncio", "stream_app.runtime.transport")
@@ -34,6 +34,7 @@ def build(
         topic_disable_leader=True,  # No leader topic: nothing here is done by a leader.
         table_standby_replicas=0,  # The changelog is the copy; a standby doubles its traffic.
         consumer_auto_offset_reset="earliest",
+        consumer_max_fetch_size=PARTITION_FETCH_BYTES,
         broker_commit_interval=1.0,
         broker_session_timeout=settings.session_timeout_s,
         broker_heartbeat_interval=settings.session_timeout_s / 4,

@@ -36,8 +36,8 @@ from stream_app.runtime.steps import reached
 
 log = logging.getLogger(__name__)
 
-MAX_BATCH = 2000
-MAX_QUEUE = 4000
+MAX_BATCH = 4000
+MAX_QUEUE = 8000
 """Records that wait to be folded in one lane before the consumer is held back. Those that wait for a receipt do not
 count: the receipt comes by the same partition, behind any backlog, and holding it back would hold it for ever."""
 

@@ -4,9 +4,9 @@ Stock Faust takes several turns of the event loop for every record. Here a batch
 one Faust event; it is acknowledged as a whole, by the offset of its last record. Private names relied on:
 `Consumer._wait_next_records, _buffered_partitions, _acked, _acked_index, _new_offset, _add_gap, _read_offset,
 _committed_offset, perform_seek`, `AIOKafkaConsumerThread._create_worker_consumer, _fetch_records`; of the client
-`_fetch_max_wait_ms, _fetch_min_bytes, _isolation_level, _fetcher, _closed`; of its fetcher `_closed, _subscriptions,
-_records, _wait_consume_future, _notify, _create_fetch_waiter`; of what that keeps `check_assignment, has_more,
-_partition_records, _update_position`.
+`_fetch_max_wait_ms, _fetch_min_bytes, _fetch_max_bytes, _isolation_level, _fetcher, _closed`; of its fetcher `_closed,
+_subscriptions, _records, _wait_consume_future, _notify, _create_fetch_waiter`; of what that keeps `check_assignment,
+has_more, _partition_records, _update_position`.
 
 It also remembers what it has handed over, round by round: the fetch position runs ahead of what the stage has seen, and
 a partition that ends in a control record never delivers its last offset. Only "a whole fetch round has ended since the
@@ -29,7 +29,7 @@ from faust.types.tuples import ConsumerMessage
 from stream_app.pipeline.ports import Incoming
 from stream_app.runtime.codec import unpacked
 
-MAX_BATCH = 1000
+MAX_BATCH = 2000
 """Records of one partition that pass as one event: more cost latency, fewer cost turns of the event loop."""
 
 FETCH_WAIT_MS = 40
@@ -43,6 +43,11 @@ The client has one fetch under way per broker, and it leaves out partitions whos
 began: a fetch that names only idle partitions holds back the busy ones for as long as it waits.
 """
 
+PARTITION_FETCH_BYTES = 2 << 20
+FETCH_BYTES = 16 << 20
+"""What a fetch brings of one partition and of all, at most: from a backlog as much as makes one commit. The client's
+own limits are 1 MB, which is twice the commits, and 50 MB, which intake with its many partitions would hold."""
+
 
 class CommittedFetchThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
     """Faust's consumer thread: it lets the broker gather for a moment, reads committed records only, and makes of each
@@ -52,6 +57,7 @@ class CommittedFetchThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
         consumer = super()._create_worker_consumer(transport)
         consumer._fetch_max_wait_ms = FETCH_WAIT_MS
         consumer._fetch_min_bytes = FETCH_MIN_BYTES
+        consumer._fetch_max_bytes = FETCH_BYTES
         consumer._isolation_level = "read_committed"  # Faust offers that only with its own transactions.
         return consumer
 

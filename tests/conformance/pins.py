@@ -195,7 +195,7 @@ PINS: tuple[Pin, ...] = (
         "source",
         "509f7b941208",
         3,
-        "reads `_isolation_level, _fetch_max_wait_ms, _fetch_min_bytes`, which are set between construction and start",
+        "reads `_isolation_level` and three limits of fetches, which are set between construction and start",
     ),
     Pin(
         f"{DRIVER}:AIOKafkaConsumerThread._create_worker_consumer",

@@ -111,6 +111,7 @@ async def test_the_consumer_of_a_stage_really_reads_committed_records_and_waits_
         assert client._fetcher._isolation_level == READ_COMMITTED, FENCED
         assert client._fetcher._fetch_max_wait_ms == transport.FETCH_WAIT_MS, BATCHES
         assert client._fetcher._fetch_min_bytes == transport.FETCH_MIN_BYTES, BATCHES
+        assert client._fetcher._fetch_max_bytes == transport.FETCH_BYTES, BATCHES
         client.assign([place])
         client.seek(place, 0)
         values: list[bytes] = []

@@ -71,6 +71,8 @@ async def test_an_app_has_our_transport_consumer_and_thread(rounds: Rounds) -> N
     client = thread._create_worker_consumer(app.transport)
     assert client._fetch_max_wait_ms == transport.FETCH_WAIT_MS < 250, "below the clock's interval"
     assert 1 < client._fetch_min_bytes == transport.FETCH_MIN_BYTES < client._max_partition_fetch_bytes
+    assert client._max_partition_fetch_bytes == transport.PARTITION_FETCH_BYTES
+    assert client._fetch_max_bytes == transport.FETCH_BYTES
     assert client._isolation_level == "read_committed", "docs/engine.md section 3"
     assert client._enable_auto_commit is False
     assert client._auto_offset_reset == "earliest"
