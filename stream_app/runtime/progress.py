@@ -6,10 +6,17 @@ the records behind it come again; this row says which of them are done.
 
 from __future__ import annotations
 
-import json
+from typing import Annotated
 
+import msgspec
+
+VERSION = 1
 PROGRESS = b"progress/"
 """What the rows of progress begin with, beside the rows of a stage in its changelog."""
+
+
+class ProgressError(ValueError):
+    """A row of progress that this version cannot read: written by another version, or damaged."""
 
 
 def row_key(topic: str, partition: int) -> bytes:
@@ -39,12 +46,29 @@ class Progress:
 
     def to_bytes(self) -> bytes:
         """The row."""
-        return json.dumps({"upto": self.upto, "beyond": sorted(self.beyond)}, separators=(",", ":")).encode()
+        return msgspec.json.encode(_Row(self.upto, sorted(self.beyond)))
 
     @classmethod
     def from_bytes(cls, row: bytes | None) -> Progress:
-        """Of the row, or of none yet."""
+        """Of the row, or of none yet. Raises ProgressError: to begin anew would fold everything twice."""
         if row is None:
             return cls()
-        document = json.loads(row)
-        return cls(document["upto"], set(document["beyond"]))
+        try:
+            read = _DECODER.decode(row)
+        except msgspec.MsgspecError as error:
+            raise ProgressError(f"a row of progress cannot be read: {error}") from None
+        if read.v != VERSION:
+            raise ProgressError(
+                f"a row of progress has version {read.v}, this release reads {VERSION}: run the one that wrote it"
+            )
+        return cls(read.upto, set(read.beyond))
+
+
+class _Row(msgspec.Struct, omit_defaults=True):
+    upto: Annotated[int, msgspec.Meta(ge=0)]
+    beyond: list[int]
+    v: int = VERSION
+    """Rows of release 0.1 do not say; theirs is the first."""
+
+
+_DECODER = msgspec.json.Decoder(_Row)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stream_app.runtime.progress import PROGRESS, Progress, row_key
+from stream_app.runtime.progress import PROGRESS, Progress, ProgressError, row_key
 
 
 def test_the_row_is_one_of_its_input_partition_and_beside_those_of_the_stage() -> None:
@@ -53,12 +53,6 @@ def test_the_row_is_golden() -> None:
     assert (read.upto, read.beyond) == (7, {9, 12})
 
 
-@pytest.mark.parametrize("row", [b"", b"7", b"{}", b'{"upto":7}'])
-def test_a_row_that_is_none_is_an_error_and_not_a_beginning(row: bytes) -> None:
-    with pytest.raises((ValueError, KeyError, TypeError)):
-        Progress.from_bytes(row)
-
-
 @given(st.permutations(range(12)), st.integers(0, 12))
 def test_in_any_order_and_over_a_restart_exactly_what_is_done_is_known(order: list[int], restart: int) -> None:
     progress, done = Progress(), set[int]()
@@ -72,3 +66,20 @@ def test_in_any_order_and_over_a_restart_exactly_what_is_done_is_known(order: li
             progress.reach(upto - 1)
         assert {one for one in range(14) if one in progress} == done
         assert len(progress.beyond) == len([one for one in done if one > upto])
+
+
+@pytest.mark.parametrize(
+    ("row", "said"),
+    [
+        (b"", "cannot be read"),
+        (b"{}", "cannot be read"),
+        (b"7", "cannot be read"),
+        (b'{"upto":7}', "cannot be read"),
+        (b'{"upto":-1,"beyond":[]}', "cannot be read"),
+        (b'{"upto":1,"beyond":["2"]}', "cannot be read"),
+        (b'{"upto":1,"beyond":[],"v":2}', "has version 2, this release reads 1"),
+    ],
+)
+def test_what_cannot_be_read_is_said_and_never_taken_for_the_beginning(row: bytes, said: str) -> None:
+    with pytest.raises(ProgressError, match=said):
+        Progress.from_bytes(row)
