@@ -10,6 +10,7 @@ from uuid import uuid4
 
 import pytest
 
+from stream_app import __version__
 from stream_app.dev.state import Endpoints
 from stream_app.pipeline.ports import ObjectDenied, ObjectMissing, ObjectTooLarge, StoreError, StoreUnavailable
 from stream_app.sinks.s3 import S3ObjectStore, split_uri
@@ -197,6 +198,22 @@ async def test_a_conflict_is_tried_again() -> None:
     async with server, S3ObjectStore(endpoint_url=endpoint, access_key="a", secret_key="b", attempts=1) as store:
         assert await store.put_once("s3://bucket/key", b"", media_type="text/plain") == "stored"
     assert left == []
+
+
+async def test_requests_say_whose_they_are() -> None:
+    asked: list[bytes] = []
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        asked.append(await reader.readuntil(b"\r\n\r\n"))
+        writer.write(b"HTTP/1.1 200 x\r\nContent-Length: 0\r\n\r\n")
+        await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(answer, "127.0.0.1", 0)
+    endpoint = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    async with server, S3ObjectStore(endpoint_url=endpoint, access_key="a", secret_key="b", attempts=1) as store:
+        await store.get("s3://bucket/key", max_bytes=0)
+    assert f"User-Agent: call-evidence-stream/{__version__} ".encode() in asked[0], "and then the client's own"
 
 
 @pytest.mark.parametrize("uri", ["", "bucket/key", "http://bucket/key", "s3://", "s3:///key"])
