@@ -2,12 +2,13 @@
 
 A row is the JSON of `identity.Alias` behind a field of fixed width, so that its time is read without reading the row:
 
-    {"_due":"orphan/001780511951000","alias":"livekitRoom:r-1",...}
+    {"_due":"orphan/001780511951000","_v":1,"alias":"livekitRoom:r-1",...}
 
 `orphan/` is when waiting events become orphans, `expire/` when an alias that nobody uses is forgotten, `parked/` is no
 time at all: orphans wait for as long as it takes. 0 is as soon as the stage knows the time. The index holds the first
 two as local keys, `orphan/<8-byte big-endian ms><alias>`, so that what is due stands side by side and no timer is kept
 in memory. A replay brings every row an alias ever had: an entry counts only where the row still says its time.
+`_v` is the version of the row; rows of release 0.1 do not say, and theirs is the first.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ import msgspec
 
 from stream_app.core.identity import Alias
 from stream_app.core.identity_records import RecordError
+
+VERSION = 1
 
 DueKind = Literal[b"orphan/", b"expire/", b"parked/"]
 Due = tuple[DueKind, int]
@@ -31,6 +34,9 @@ _KINDS: dict[bytes, DueKind] = {ORPHAN: ORPHAN, EXPIRE: EXPIRE, PARKED: PARKED}
 _HEAD = b'{"_due":"'
 _KIND = slice(len(_HEAD), len(_HEAD) + 7)
 _TIME = slice(_KIND.stop, _KIND.stop + 15)
+_VERSION = b'","_v":'
+_AT_VERSION = slice(_TIME.stop, _TIME.stop + len(_VERSION))
+_THIS_VERSION = b'%s%d,"' % (_VERSION, VERSION)
 _PRESENT = b"\x01"
 """The index's keys say everything; a store may not tell an empty value from none."""
 
@@ -40,11 +46,20 @@ _DECODER = msgspec.json.Decoder(Alias)
 
 def write_row(state: Alias, due: Due) -> bytes:
     """The row of an alias."""
-    return b'%s%s%015d",%s' % (_HEAD, due[0], due[1], _ENCODER.encode(state)[1:])
+    return b"%s%s%015d%s%s" % (_HEAD, due[0], due[1], _THIS_VERSION, _ENCODER.encode(state)[2:])
+
+
+def _check(row: bytes) -> None:
+    if row[_AT_VERSION] == _VERSION and not row.startswith(_THIS_VERSION, _TIME.stop):
+        stated = row[_AT_VERSION.stop : _AT_VERSION.stop + 16].partition(b",")[0].decode("ascii", "replace")
+        raise RecordError(
+            f"the row of an alias has version {stated}, this release reads {VERSION}: run the one that wrote it"
+        )
 
 
 def read_row(row: bytes) -> Alias:
     """The alias of a row. Raises RecordError."""
+    _check(row)
     try:
         return _DECODER.decode(row)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
@@ -53,6 +68,7 @@ def read_row(row: bytes) -> Alias:
 
 def due_of(row: bytes) -> Due:
     """When the alias of the row must be looked at. A row from before there were times: at once. Raises RecordError."""
+    _check(row)
     if row.startswith(_HEAD):
         kind = _KINDS.get(row[_KIND])
         time = row[_TIME]

@@ -44,7 +44,7 @@ def test_a_row_says_when_and_what(due: Due) -> None:
 
 def test_commands_read_the_same_row_as_plain_json() -> None:
     row = write_row(WAITING, (ORPHAN, 7))
-    assert row.startswith(b'{"_due":"orphan/000000000000007","alias":"livekitRoom:r')
+    assert row.startswith(b'{"_due":"orphan/000000000000007","_v":1,"alias":"livekitRoom:r')
     assert AliasState.from_dict(json.loads(row)) == AliasState(
         alias=KEY.decode(), edges=("x:y",), parked=(EVENT,), since=5
     )  # fmt: skip
@@ -59,6 +59,23 @@ def test_a_row_from_before_there_were_times_is_due_at_once() -> None:
     for state, due in states:
         assert due_of(state.to_bytes()) == due
         assert read_row(state.to_bytes()).since == state.since
+
+
+@pytest.mark.parametrize("due", [(ORPHAN, 7), (EXPIRE, 1_780_511_951_000)])
+def test_a_row_of_the_first_release_has_no_version_and_is_read(due: Due) -> None:
+    row = write_row(WAITING, due)
+    unversioned = row.replace(b'"_v":1,', b"", 1)
+    assert unversioned != row
+    assert (read_row(unversioned), due_of(unversioned)) == (WAITING, due)
+
+
+def test_a_row_of_another_version_is_said_to_be_one() -> None:
+    row = write_row(LINKED, (EXPIRE, 7))
+    for stated in (b"2", b"11", b'"x"'):
+        other = row.replace(b'"_v":1', b'"_v":' + stated, 1)
+        for read in (read_row, due_of):
+            with pytest.raises(RecordError, match=f"version {stated.decode()}, this release reads 1"):
+                read(other)
 
 
 def test_the_index_follows_from_the_row() -> None:
