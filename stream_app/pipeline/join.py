@@ -22,7 +22,7 @@ from stream_app.core.source_alerts import SourceWatch
 from stream_app.core.standing import View
 from stream_app.core.wire import read_json, write_json
 from stream_app.pipeline import outputs
-from stream_app.pipeline.ports import Effects, Incoming, Outgoing, State
+from stream_app.pipeline.ports import NOTHING, Effects, Incoming, Outgoing, State
 from stream_app.topics import SEAL_ORDERS
 
 __all__ = ["Ended", "JoinPartition", "Observer", "local_rows"]
@@ -32,7 +32,6 @@ _CLOCK = b"clock"
 _SOURCES = b"sources"
 _ACTIVE = b"active"
 _OPEN = b"open"
-_NOTHING = Effects()
 PORTION = 1000
 """Calls that fall due in one commit: after an outage, or with a million calls of one moment, it may be very many."""
 
@@ -325,7 +324,7 @@ class _Batch:
             local.setdefault(next(iter(rows)), []).extend((key, None) for key in self._stage._stale)
             self._stage._stale = []
         count = self._clocked_by + 1 if unfinished else len(self._batch)
-        effects = [_NOTHING] * count
+        effects = [NOTHING] * count
         for index in {*self._sends, *rows, *later, *((count - 1,) if unfinished else ())}:
             effects[index] = Effects(
                 tuple(self._sends.get(index, ())),

@@ -138,3 +138,7 @@ class Effects(msgspec.Struct, frozen=True):
     unfinished: bool = False
     """The record is not done: the fold ended here, and goes on with this very record once these effects are durable.
     So what one record sets off may take several commits."""
+
+
+NOTHING = Effects()
+"""What most records come to; the same object every time, so that it is known without being looked at."""

@@ -29,7 +29,7 @@ from collections import deque
 from collections.abc import Callable, Sequence, Sized
 from dataclasses import dataclass
 
-from stream_app.pipeline.ports import Effects, Incoming, Outgoing, State
+from stream_app.pipeline.ports import NOTHING, Effects, Incoming, Outgoing, State
 from stream_app.runtime.durable import Durable
 from stream_app.runtime.progress import Progress, row_key
 from stream_app.runtime.steps import reached
@@ -45,8 +45,6 @@ LATER_S = 1.0
 """How long rows that may wait for the next commit do wait."""
 
 Fold = Callable[[Sequence[Incoming]], Sequence[Effects]]
-
-_NOTHING = Effects()
 
 
 @dataclass
@@ -247,7 +245,7 @@ class Lane:
         receipts: list[str] = []
         at_once = False
         for incoming, effect in zip(batch, effects, strict=True):
-            if effect is _NOTHING:
+            if effect is NOTHING:
                 continue
             # Most effects are nearly empty, and there may be thousands: a look is cheaper than an update with nothing.
             if effect.sends:
@@ -303,7 +301,7 @@ class Lane:
         if not again:
             return list(self._fold(batch))
         known = batch[:again]
-        refolded = self._refold(known) if self._refold is not None else [_NOTHING] * again
+        refolded = self._refold(known) if self._refold is not None else [NOTHING] * again
         return [*refolded, *(self._fold(batch[again:]) if again < len(batch) else ())]
 
     def _released(self, receipts: list[str]) -> list[Held]:
