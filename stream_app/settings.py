@@ -58,6 +58,8 @@ class Settings(BaseSettings):
     """Activated by `stream-app topics apply`; None means the policy that ships with the software."""
     state_dir: Path = Path(".dev/state")
     """RocksDB tables; local cache of the changelog, safe to lose."""
+    state_memory_mb: Annotated[int, Field(ge=4)] = 32
+    """Memory of one worker for its tables, in MB, whatever their number: what is not on disk yet, and cache."""
     clock_interval_ms: Annotated[int, Field(ge=50, le=10_000)] = 250
     """How often intake says how far it has read; bounds how late a deadline fires."""
     max_event_bytes: Annotated[int, Field(ge=1024)] = 1 << 20

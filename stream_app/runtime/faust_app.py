@@ -9,8 +9,8 @@ from typing import Any
 import faust
 from yarl import URL
 
+from stream_app.runtime import store_memory
 from stream_app.runtime.recovery import Tables
-from stream_app.runtime.tables import STORE_OPTIONS
 from stream_app.runtime.transport import PARTITION_FETCH_BYTES, BatchSchema, BatchTransport
 from stream_app.settings import Settings, StageName
 
@@ -62,8 +62,8 @@ def build(
             partitions=settings.internal_partitions,
             key_type=bytes,
             value_type=bytes,
-            options=STORE_OPTIONS,
         )
+        store_memory.bound(rows, settings.state_memory_mb)
     return app, source, rows
 
 

@@ -12,9 +12,6 @@ from typing import Any
 
 from rocksdict import WriteBatch
 
-STORE_OPTIONS = {"block_cache_size": 64 << 20, "write_buffer_size": 16 << 20, "max_open_files": 256}
-"""Faust's defaults would take 2 GiB of cache and 192 MiB of write buffers a partition."""
-
 OFFSET_KEY = b"__faust\0offset__"
 """Faust's own: the changelog offset up to which the store has everything."""
 WRITTEN_KEY = b"__stream_app\0written__"

@@ -387,7 +387,7 @@ PINS: tuple[Pin, ...] = (
         7,
         "acknowledges what cannot be decoded: so our schema decodes nothing",
     ),
-    Pin("faust.stores.rocksdb:RocksDBOptions", "signature", "1311cf6f40b4", 8, "the options we set are taken"),
+    Pin("faust.stores.rocksdb:RocksDBOptions", "signature", "1311cf6f40b4", 8, "what ours is made of"),
     Pin("mode.services:Service.stop", "source", "2640f0db32a3", 9, "has no bound of its own: ours has"),
     Pin(
         "faust.assignor.partition_assignor:PartitionAssignor.assigned_actives",

@@ -12,7 +12,7 @@ import pytest
 from stream_app.runtime import faust_app
 from stream_app.runtime.faust_app import QUIET_LOGGERS, build, quiet_loggers
 from stream_app.runtime.recovery import NothingToRecover, Tables
-from stream_app.runtime.tables import STORE_OPTIONS
+from stream_app.runtime.store_memory import SharedMemory
 from stream_app.runtime.transport import BatchConsumer, BatchSchema, BatchTransport, CommittedFetchThread
 from stream_app.settings import Settings
 
@@ -83,9 +83,9 @@ def test_numbers_come_from_the_settings(settings: Settings, tmp_path: Path) -> N
     assert app.conf.broker_session_timeout <= app.conf.broker_request_timeout, "Faust refuses the other way round"
 
 
-def test_a_table_has_bounded_caches_and_raw_bytes(settings: Settings, tmp_path: Path) -> None:
+def test_a_table_has_bounded_memory_and_raw_bytes(settings: Settings, tmp_path: Path) -> None:
     _, _, rows = build(settings, "join", ("evidence",), "join", tmp_path)
-    assert rows.options == STORE_OPTIONS
+    assert isinstance(rows.data.rocksdb_options, SharedMemory), "Faust's defaults would take gigabytes a partition"
     assert (rows.key_type, rows.value_type) == (bytes, bytes)
     assert type(rows.data).__module__ == "faust.stores.rocksdb"
 
@@ -106,14 +106,6 @@ def test_faust_s_recovery_is_ours_and_made_once(settings: Settings, tmp_path: Pa
     assert isinstance(app.tables, Tables)
     assert isinstance(app.tables.recovery, NothingToRecover), f"docs/decisions/{REPLAY}"
     assert app.tables.recovery is app.tables.recovery
-
-
-def test_the_store_s_options_survive_faust_which_takes_some_out_of_the_mapping(
-    settings: Settings, tmp_path: Path
-) -> None:
-    before = dict(STORE_OPTIONS)
-    build(settings, "join", ("evidence",), "join", tmp_path)
-    assert before == STORE_OPTIONS
 
 
 def test_library_loggers_are_quiet_whatever_faust_configured() -> None:

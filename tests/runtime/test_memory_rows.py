@@ -8,7 +8,8 @@ import faust
 
 from stream_app.pipeline.ports import Effects, State
 from stream_app.runtime.memory_rows import MemoryRows
-from stream_app.runtime.tables import STORE_OPTIONS, TablePartition
+from stream_app.runtime.store_memory import bound
+from stream_app.runtime.tables import TablePartition
 
 LAST = b"\xff"
 
@@ -33,7 +34,9 @@ def test_rows_are_scanned_in_the_order_of_their_keys() -> None:
 async def test_portions_are_those_of_a_real_store(tmp_path: Path) -> None:
     memory = filled()
     app = faust.App("rows-test", store="rocksdb://", datadir=str(tmp_path), topic_partitions=1)
-    store = TablePartition(app.Table("join", partitions=1, options=dict(STORE_OPTIONS)), 0)
+    table = app.Table("join", partitions=1)
+    bound(table, 8)
+    store = TablePartition(table, 0)
     store.write(dict(memory), {}, 7)
     states: list[State] = [memory, store]
     for limit in (None, 0, 1, 2, 3, 9):

@@ -13,14 +13,17 @@ from typing import Any
 import faust
 import pytest
 
+from stream_app.runtime.store_memory import bound
 from stream_app.runtime.stores import DOUBTED, distrust, guard
-from stream_app.runtime.tables import STORE_OPTIONS, TablePartition
+from stream_app.runtime.tables import TablePartition
 
 
 def made(datadir: Path) -> Any:
     """A real Faust table on a real RocksDB, without a broker."""
     app = faust.App("stores-test", store="rocksdb://", datadir=str(datadir), topic_partitions=4)
-    return app.Table("join", partitions=4, key_type=bytes, value_type=bytes, options=dict(STORE_OPTIONS))
+    made = app.Table("join", partitions=4, key_type=bytes, value_type=bytes)
+    bound(made, 8)
+    return made
 
 
 def filled(datadir: Path, *partitions: int) -> Any:

@@ -11,7 +11,8 @@ import faust
 import pytest
 from faust.types import TP
 
-from stream_app.runtime.tables import OFFSET_KEY, STORE_OPTIONS, WRITTEN_KEY, TablePartition
+from stream_app.runtime.store_memory import bound
+from stream_app.runtime.tables import OFFSET_KEY, WRITTEN_KEY, TablePartition
 
 WHY = "docs/engine.md section 3: the store is written after the commit, in one write with the changelog's offset"
 CHANGELOG = "app-join-join-changelog"
@@ -21,7 +22,9 @@ CHANGELOG = "app-join-join-changelog"
 def table(tmp_path: Path) -> Any:
     """A real Faust table on a real RocksDB, without a broker."""
     app = faust.App("tables-test", store="rocksdb://", datadir=str(tmp_path), topic_partitions=4)
-    return app.Table("join", partitions=4, key_type=bytes, value_type=bytes, options=dict(STORE_OPTIONS))
+    made = app.Table("join", partitions=4, key_type=bytes, value_type=bytes)
+    bound(made, 8)
+    return made
 
 
 @pytest.fixture
@@ -112,9 +115,3 @@ async def test_the_store_is_let_go_of_and_another_owner_in_this_process_can_open
     table.data._dbs.clear()
     gc.collect()
     assert TablePartition(table, 2).get(b"a") == b"1", "would fail on the lock if anything still held it"
-
-
-async def test_the_store_s_options_are_taken(table: Any) -> None:
-    options = table.data.rocksdb_options
-    for name, value in STORE_OPTIONS.items():
-        assert getattr(options, name) == value, f"{name}: Faust's default would take gigabytes"
