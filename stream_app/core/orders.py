@@ -163,4 +163,6 @@ class SealRetry(Model):
     first_failed_at: Instant
     not_before: Instant
     failure: str
+    failing: dict[str, int] = Field(default_factory=dict)
+    """What failed -> the attempt with which it began to fail without a break."""
     order: SealOrder

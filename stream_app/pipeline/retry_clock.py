@@ -5,12 +5,16 @@ try nor spends the budget. Between processes only the wall clock's instants in t
 takes an order over begins with them. A clock that was set between the two, or differs between two machines, is then
 counted as time that passed (it may have: the worker may have been down), but bounded: an order waits no longer than its
 attempt asks for, and has waited no less than its attempts before did.
+
+The budget is each source's own. An order whose transcript never comes has spent its budget with it; a recording that
+fails for the first time in that last try (the store was away for a moment) must not be called missing for it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
+from math import inf
 
 from stream_app.core.orders import SealOrder, SealRetry
 
@@ -45,20 +49,32 @@ class RetryClock:
         """Ms until this retry may be handled."""
         return max(0, self._course(retry).due - self._steady())
 
-    def is_spent(self, retry: SealRetry | None) -> bool:
-        """Whether the order has waited for its sources as long as it may; None fails for the first time."""
-        return self._waited(retry) >= self._budget_ms
+    def is_spent(self, retry: SealRetry | None, failing: Collection[str]) -> bool:
+        """Whether the order has waited for each of the sources that fail now as long as it may; None fails for the
+        first time."""
+        if self._waited(retry) < self._budget_ms:
+            return False
+        return retry is None or all(_waited_for(source, retry) >= self._budget_ms for source in failing)
 
-    def later(self, order: SealOrder, retry: SealRetry | None, failure: str) -> SealRetry:
-        """The next try of an order that has just failed, at the latest when its budget ends."""
+    def later(self, order: SealOrder, retry: SealRetry | None, failures: Mapping[str, str]) -> SealRetry:
+        """The next try of an order that has just failed (what failed -> how), at the latest when its budget ends; if
+        that has ended already, for a source that fails since then."""
         waited, wall, steady = self._waited(retry), self._wall(), self._steady()
         attempt = 1 if retry is None else retry.attempt + 1
-        wait = min(_wait_of(attempt), max(0, self._budget_ms - waited))
+        wait = _wait_of(attempt)
+        if waited < self._budget_ms:
+            wait = min(wait, self._budget_ms - waited)
+        before = {} if retry is None else retry.failing
         self._keep(order.order_id, _Course(steady - waited, attempt, steady + wait))
         return SealRetry(
             # By the clock as it stands now, so that whoever takes over counts what truly passed.
-            attempt=attempt, first_failed_at=wall - waited, not_before=wall + wait, failure=failure, order=order,
-        )  # fmt: skip
+            attempt=attempt,
+            first_failed_at=wall - waited,
+            not_before=wall + wait,
+            failure="; ".join(f"{source}: {detail}" for source, detail in failures.items()),
+            failing={source: before.get(source, attempt) for source in failures},
+            order=order,
+        )
 
     def forget(self, order: SealOrder) -> None:
         """The order waits no more."""
@@ -89,6 +105,14 @@ class RetryClock:
         if len(self._courses) >= MAX_KNOWN:
             del self._courses[next(iter(self._courses))]
         self._courses[order_id] = course
+
+
+def _waited_for(source: str, retry: SealRetry) -> float:
+    """How long at least this source has failed without a break, ms: what the attempts since asked for. (The last wait
+    of an order's budget is shorter than its attempt asks for: a source that began to fail with it is given up sooner.)
+    """
+    since = retry.failing.get(source, retry.attempt + 1) if retry.failing else 1
+    return inf if since == 1 else sum(_wait_of(attempt) for attempt in range(since, retry.attempt + 1))
 
 
 def _wait_of(attempt: int) -> int:

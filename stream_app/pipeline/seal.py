@@ -120,11 +120,11 @@ class Sealer:
             *(read_source(self._store, source, self._max_artifact_bytes) for source in readable)
         )
         failures = [one for one in read if isinstance(one, Failure)]
-        waits = [f"{one.source.kind}: {one.detail}" for one in failures if not one.final]
+        waits: dict[str, str] = {one.source.kind: one.detail for one in failures if not one.final}
         if order.supersedes is not None and before is None:
-            waits.append("the superseded version has no manifest yet")
-        if waits and not self._retries.is_spent(retry):
-            later = self._retries.later(order, retry, "; ".join(waits))
+            waits["predecessor"] = "the superseded version has no manifest yet"
+        if waits and not self._retries.is_spent(retry, waits):
+            later = self._retries.later(order, retry, waits)
             return Effects(sends=(Outgoing(SEAL_RETRY.name, order.canonical_call_id.encode(), later.to_bytes()),))
         absent = (*withheld, *(missing(one.source.kind, "fetch_failed", one.detail) for one in failures))
         # 4. Store the artifacts.

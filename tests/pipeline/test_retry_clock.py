@@ -21,7 +21,7 @@ class World:
         self.clock = RetryClock(budget_ms, wall=lambda: self.steady + self.offset, steady=lambda: self.steady)
 
     def later(self, retry: SealRetry | None = None) -> SealRetry:
-        return self.clock.later(contract_order(), retry, "transcript: gone")
+        return self.clock.later(contract_order(), retry, {"transcript": "gone"})
 
     def wait(self, retry: SealRetry) -> SealRetry:
         """Wait for the retry, fail again."""
@@ -32,10 +32,10 @@ class World:
 def test_waits_double_up_to_a_limit_and_the_last_ends_with_the_budget() -> None:
     world = World(budget_ms=5 * 60_000)
     began, waits, retry = world.steady, [], world.later()
-    while not world.clock.is_spent(retry):
+    while not world.clock.is_spent(retry, ["transcript"]):
         waits.append(world.clock.remaining(retry))
         world.steady += waits[-1]
-        if world.clock.is_spent(retry):
+        if world.clock.is_spent(retry, ["transcript"]):
             break
         retry = world.later(retry)
     assert waits[:7] == [1000, 2000, 4000, 8000, 16_000, 32_000, LONGEST_WAIT_MS]
@@ -67,8 +67,8 @@ def test_an_order_from_elsewhere_waits_by_the_wall_clock_but_no_longer_than_its_
 def test_elsewhere_what_passed_between_is_taken_from_the_wall_clock() -> None:
     first = World()
     retry = first.wait(first.later())
-    assert not World(wall=retry.first_failed_at + BUDGET_MS - 1).clock.is_spent(retry)
-    assert World(wall=retry.first_failed_at + BUDGET_MS).clock.is_spent(retry)
+    assert not World(wall=retry.first_failed_at + BUDGET_MS - 1).clock.is_spent(retry, ["transcript"])
+    assert World(wall=retry.first_failed_at + BUDGET_MS).clock.is_spent(retry, ["transcript"])
 
 
 def test_elsewhere_attempts_count_as_time_even_where_the_clock_was_set_back() -> None:
@@ -78,7 +78,7 @@ def test_elsewhere_attempts_count_as_time_even_where_the_clock_was_set_back() ->
     while True:
         fresh = World(wall=retry.first_failed_at - HOUR_MS, budget_ms=60_000)
         fresh.steady += fresh.clock.remaining(retry)
-        if fresh.clock.is_spent(retry):
+        if fresh.clock.is_spent(retry, ["transcript"]):
             break
         retry, tries = fresh.later(retry), tries + 1
         assert tries < 20
@@ -88,8 +88,68 @@ def test_what_is_forgotten_goes_by_the_wall_clock_again(monkeypatch: pytest.Monk
     monkeypatch.setattr(retry_clock, "MAX_KNOWN", 2)
     world = World()
     orders = [changed(contract_order(), order_id=f"call-{number}/1") for number in range(3)]
-    retries = [world.clock.later(order, None, "x") for order in orders]
+    retries = [world.clock.later(order, None, {"x": "y"}) for order in orders]
     world.offset += 400
     assert [world.clock.remaining(one) for one in reversed(retries)] == [1000, 1000, 600]
     world.clock.forget(orders[2])
     assert world.clock.remaining(retries[2]) == 600
+
+
+def failing(world: World, retry: SealRetry | None, *sources: str) -> SealRetry | None:
+    """Wait for the retry and fail with these; None where the order has waited long enough."""
+    if retry is not None:
+        world.steady += world.clock.remaining(retry)
+        if world.clock.is_spent(retry, sources):
+            return None
+    return world.clock.later(contract_order(), retry, {source: "gone" for source in sources})
+
+
+def spent_with(world: World, *sources: str) -> SealRetry:
+    """The retry of an order that is handled next when its budget has just ended."""
+    retry = failing(world, None, *sources)
+    began = world.steady
+    while retry is not None:
+        last = retry
+        if world.steady + world.clock.remaining(retry) - began >= 60_000:
+            return last
+        retry = failing(world, retry, *sources)
+    raise AssertionError("spent before its time")
+
+
+def test_a_source_that_fails_for_the_first_time_in_the_last_try_is_tried_again() -> None:
+    world = World(budget_ms=60_000)
+    last = spent_with(world, "transcript")
+    again = failing(world, last, "transcript", "recording")
+    assert again is not None
+    assert again.failing == {"transcript": 1, "recording": again.attempt}
+    assert world.clock.remaining(again) > 0, "it waits, as for any other attempt"
+    assert failing(world, again, "transcript") is None, "the recording is there: what remains has had its time"
+
+
+def test_a_source_that_goes_on_failing_is_given_up_in_the_end() -> None:
+    world = World(budget_ms=60_000)
+    retry: SealRetry | None = spent_with(world, "transcript")
+    more = 0
+    while (retry := failing(world, retry, "transcript", "recording")) is not None:
+        more += 1
+        assert more < 10
+    assert more >= 1
+
+
+def test_what_fails_anew_after_a_success_begins_anew_and_what_another_worker_began_goes_on() -> None:
+    world = World(budget_ms=60_000)
+    first = failing(world, None, "transcript", "recording")
+    second = failing(world, first, "transcript")
+    third = failing(world, second, "transcript", "recording")
+    assert third is not None
+    assert third.failing == {"transcript": 1, "recording": 3}
+    elsewhere = World(budget_ms=60_000)
+    fourth = failing(elsewhere, SealRetry.from_dict(third.to_dict()), "recording")
+    assert fourth is not None
+    assert fourth.failing == {"recording": 3}
+
+
+def test_a_retry_of_an_older_release_has_one_budget_for_all() -> None:
+    world = World(budget_ms=60_000)
+    old = changed(spent_with(world, "transcript"), failing={})
+    assert failing(world, old, "transcript", "recording") is None

@@ -478,6 +478,19 @@ async def test_a_wall_clock_that_is_set_neither_moves_a_try_nor_spends_the_budge
     assert packet_in(effects)["missing"][0]["reason"] == "fetch_failed"
 
 
+async def test_what_fails_only_in_the_last_try_is_not_called_missing_for_another_s_budget() -> None:
+    world = World()
+    world.store.fail(AUDIO_URI, ObjectMissing)
+    began, effects = world.now, await world.seal(contract_order())
+    while world.now - began < BUDGET_MS:
+        if world.now - began == 7000:  # The next try is the last of the budget.
+            world.store.fail(TRANSCRIPT_URI, StoreUnavailable, times=1)
+        effects = await world.retry(effects)
+    packet = packet_in(await world.retry(effects))
+    assert [gap["kind"] for gap in packet["missing"]] == ["recording"]
+    assert packet["redactedTranscriptUri"] is not None
+
+
 @pytest.mark.parametrize("jump", [-10 * DAY_MS, 0])
 async def test_the_budget_goes_on_in_another_process_and_ends_there_too(jump: int) -> None:
     world = World()
