@@ -101,7 +101,7 @@ def failing(world: World, retry: SealRetry | None, *sources: str) -> SealRetry |
         world.steady += world.clock.remaining(retry)
         if world.clock.is_spent(retry, sources):
             return None
-    return world.clock.later(contract_order(), retry, {source: "gone" for source in sources})
+    return world.clock.later(contract_order(), retry, dict.fromkeys(sources, "gone"))
 
 
 def spent_with(world: World, *sources: str) -> SealRetry:
