@@ -20,7 +20,7 @@ from stream_app.pipeline.identity import IdentityPartition
 from stream_app.pipeline.input_clock import InputClock
 from stream_app.pipeline.intake import Intake
 from stream_app.pipeline.join import PORTION, JoinPartition, local_rows
-from stream_app.pipeline.ports import Effects, Incoming, Outgoing
+from stream_app.pipeline.ports import Effects, Headers, Incoming, Outgoing
 from stream_app.policy_file import default_policy
 from stream_app.runtime.memory_rows import MemoryRows
 from stream_app.topics import EVIDENCE, IDENTITY, INTAKE_TOPICS, TOPICS
@@ -122,11 +122,14 @@ class Simulator:
             self.lanes[topic, partition].read = max(0, lane.read - len(lane.undone) - rewind)
             self.lanes[topic, partition].undone = deque()
 
-    def publish(self, event: dict[str, Any] | bytes | None, *, topic: str | None = None, key: bytes = b"") -> Incoming:
+    def publish(
+        self, event: dict[str, Any] | bytes | None, *, topic: str | None = None, key: bytes = b"",
+        headers: Headers = (),
+    ) -> Incoming:  # fmt: skip
         """Append one input event at the current broker time; returns the record."""
         value = json.dumps(event).encode() if isinstance(event, dict) else event
         name = topic or (event["type"] if isinstance(event, dict) else "call-ended")
-        return self._append(Outgoing(name, key or str(self.random.random()).encode(), value))
+        return self._append(Outgoing(name, key or str(self.random.random()).encode(), value, headers))
 
     def _append(self, out: Outgoing) -> Incoming:
         partition = out.partition

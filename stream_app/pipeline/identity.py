@@ -35,6 +35,7 @@ from stream_app.core.identity_records import (
     HopDoneRecord,
     LinkRecord,
     ParkRecord,
+    PassingEvent,
     RecordError,
     read_record,
 )
@@ -42,6 +43,7 @@ from stream_app.core.instants import LATEST_MS, parse_instant
 from stream_app.core.policy import Policy
 from stream_app.pipeline import outputs
 from stream_app.pipeline.ports import Effects, Incoming, Outgoing, State
+from stream_app.telemetry.propagation import TRACEPARENT
 from stream_app.topics import EVIDENCE, IDENTITY
 
 Row = tuple[bytes, bytes | None]
@@ -188,7 +190,7 @@ class IdentityPartition:
         except RecordError:
             done.sends.append(_no_record(incoming))
         else:
-            self._apply(index, held, resolution, incoming, done)
+            self._apply(index, held, resolution, incoming, done, record.event)
         return done
 
     def _link(self, index: int, record: LinkRecord, incoming: Incoming) -> _Done:
@@ -198,13 +200,19 @@ class IdentityPartition:
         self._answer(record, done)
         return done
 
-    def _apply(self, index: int, held: _Held, resolution: Resolution, incoming: Incoming, done: _Done) -> None:
+    def _apply(
+        self, index: int, held: _Held, resolution: Resolution, incoming: Incoming, done: _Done,
+        own: PassingEvent | None = None,
+    ) -> None:  # fmt: skip
         before, state = held.state, resolution.state
         if resolution.released:
             canonical = state.canonical_call_id or ""
             key = canonical.encode()
             for event in resolution.released:
-                done.sends.append(Outgoing(EVIDENCE.name, key, event.resolved(canonical)))
+                # One that has waited goes on under its producer's trace, not under that of the record that freed it.
+                traced = event is not own and event.traceparent
+                headers = ((TRACEPARENT, traced.encode()),) if traced else ()
+                done.sends.append(Outgoing(EVIDENCE.name, key, event.resolved(canonical), headers))
         if before.orphaned and not state.orphaned:
             alert = orphan_alert(before, incoming.timestamp_ms, "resolved")
             done.sends.append(outputs.alert(alert, "identity", before.alias))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 import random
 from collections import Counter
 from collections.abc import Sequence
@@ -192,6 +193,23 @@ def test_an_alias_nobody_knows_is_parked_alerted_once_and_released_by_a_late_lin
         (alert["alertId"], "firing"),
         (alert["alertId"], "resolved"),
     ]
+
+
+def test_what_has_waited_goes_on_under_its_own_trace_and_not_under_that_of_what_freed_it() -> None:
+    simulator = line()
+    traces = {name: (("traceparent", f"00-{name:032x}-{name:016x}-01".encode()),) for name in (1, 2)}
+    simulator.publish(stories.tool(call=None, aliases=ROOM), headers=traces[1])
+    simulator.pump()
+    simulator.publish(stories.call_ended(aliases=ROOM), headers=traces[2])
+    simulator.pump()
+    sent = {
+        json.loads(record.value or b"")["event"]["type"]: record.headers
+        for records in simulator.log["evidence"]
+        for record in records
+        if b'"record":"event"' in (record.value or b"")
+    }
+    # What is not held up gets its headers from the span around its record.
+    assert sent == {"tool-call": traces[1], "call-ended": ()}
 
 
 def test_a_claim_on_another_calls_alias_is_refused_and_accounted_for() -> None:
