@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 
 from stream_app.pipeline.ports import Effects, Incoming, Outgoing, StoreUnavailable
 from stream_app.runtime.durable import Durable
-from stream_app.runtime.lane import drain
+from stream_app.runtime.lane import Ack, drain
 from stream_app.runtime.progress import Progress, row_key
 from stream_app.runtime.steps import reached
 
@@ -37,7 +37,7 @@ class Work:
 
     offset: int
     call: bytes | None
-    ack: Callable[[], None] | None
+    ack: Ack | None
     safe: asyncio.Future[None]
     """Done when what the record sends is durable."""
     task: asyncio.Task[None] = field(init=False)
@@ -81,7 +81,7 @@ class ConcurrentLane:
     def __len__(self) -> int:
         return len(self._queue)
 
-    async def submit(self, records: list[Incoming], ack: Callable[[], None]) -> None:
+    async def submit(self, records: list[Incoming], ack: Ack) -> None:
         """Start handling a batch; waits while the lane is full. Within a generation batches follow on one another."""
         if records[0].offset < self._seen_upto:  # After a seek back some come again; they are under way or done.
             records = [one for one in records if one.offset >= self._seen_upto]
@@ -193,7 +193,7 @@ class ConcurrentLane:
             if self._last_of_call.get(work.call) is work:
                 del self._last_of_call[work.call]
             if work.ack is not None:
-                work.ack()
+                work.ack(work.offset)
             self.done_upto = work.offset + 1
         if ready and len(self) < MAX_UNDER_WAY:
             self._room.set()

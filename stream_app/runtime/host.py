@@ -7,7 +7,6 @@ import logging
 import os
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Callable
 from typing import Any, ClassVar, Protocol
 
 import faust
@@ -17,7 +16,7 @@ from stream_app.runtime import faust_app, stores
 from stream_app.runtime.allocator import AfterBacklogs, give_back
 from stream_app.runtime.client import Publisher, partitions_of
 from stream_app.runtime.durable import Durable, Unfenced
-from stream_app.runtime.lane import Lane
+from stream_app.runtime.lane import Ack, Lane
 from stream_app.runtime.ownership import Owned
 from stream_app.runtime.progress import Progress, row_key
 from stream_app.runtime.record_batches import Partitioner
@@ -43,7 +42,7 @@ class AnyLane(Protocol):
 
     def __len__(self) -> int: ...
 
-    async def submit(self, records: list[Incoming], ack: Callable[[], None]) -> None:
+    async def submit(self, records: list[Incoming], ack: Ack) -> None:
         """Queue one batch."""
 
     async def close(self, drain_s: float) -> None:
@@ -196,9 +195,10 @@ class Host:
         except Exception as error:
             self.fail("consume", error)
 
-    def _acker(self, event: Any) -> Callable[[], None]:
-        def ack() -> None:
+    def _acker(self, event: Any) -> Ack:
+        def ack(last_offset: int) -> None:
             if event.message.generation_id == self.app.consumer_generation_id:
+                event.message.offset = last_offset  # Before its last record where a lane was paused in its midst.
                 event.ack()
 
         return ack

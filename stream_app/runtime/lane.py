@@ -46,13 +46,16 @@ LATER_S = 1.0
 
 Fold = Callable[[Sequence[Incoming]], Sequence[Effects]]
 
+Ack = Callable[[int], None]
+"""Says of one delivery that its records up to and with this offset are done; called at most once."""
+
 
 @dataclass
 class Delivery:
     """One batch as it was handed over, until it is acknowledged."""
 
     records: list[Incoming]
-    ack: Callable[[], None]
+    ack: Ack
 
 
 @dataclass
@@ -60,7 +63,7 @@ class Unacknowledged:
     """A delivery that was folded: its records are let go of, it may have to wait long for its ack."""
 
     last_offset: int
-    ack: Callable[[], None]
+    ack: Ack
 
 
 @dataclass
@@ -138,7 +141,7 @@ class Lane:
         """Batches that are not acknowledged yet, those under way included."""
         return len(self._arrived) + len(self._unacknowledged)
 
-    async def submit(self, records: list[Incoming], ack: Callable[[], None]) -> None:
+    async def submit(self, records: list[Incoming], ack: Ack) -> None:
         """Queue one batch; waits while the lane is full. Within a generation batches follow on one another."""
         while self._count >= MAX_QUEUE and not self.closed:
             self._room.clear()
@@ -175,11 +178,14 @@ class Lane:
         self.resume_at = offset if self.resume_at is None else min(offset, self.resume_at)
 
     def _cut(self, offset: int) -> None:
-        """The fold has stopped before this record."""
+        """The fold has stopped before this record: of its delivery only what lies before it will be done."""
         self._dropped(offset)
         self.pause()
+        cut: Unacknowledged | None = None
         while self._unacknowledged and self._unacknowledged[-1].last_offset >= offset:
-            self._unacknowledged.pop()
+            cut = self._unacknowledged.pop()
+        if cut is not None:
+            self._unacknowledged.append(Unacknowledged(offset - 1, cut.ack))
 
     async def close(self, drain_s: float) -> None:
         """Finish what was begun if that is quick, then stop; what is not acknowledged will come again."""
@@ -325,5 +331,6 @@ class Lane:
     def _acknowledge(self, done_upto: int) -> None:
         reached("before-ack")
         while self._unacknowledged and self._unacknowledged[0].last_offset < done_upto:
-            self._unacknowledged.popleft().ack()
+            done = self._unacknowledged.popleft()
+            done.ack(done.last_offset)
         self.done_upto = done_upto

@@ -6,7 +6,6 @@ import asyncio
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
 
 import pytest
 
@@ -76,10 +75,10 @@ class World:
             await self.batch(one)
 
     async def batch(self, *records: tuple[int, bytes]) -> None:
-        """The records as one batch, acknowledged by its last."""
+        """The records as one batch."""
         await self.lane.submit(
             [record(offset, call, "seal-orders") for offset, call in records],
-            partial(self.steps.append, ("acked", records[-1][0])),
+            lambda last: self.steps.append(("acked", last)),
         )
 
     @property

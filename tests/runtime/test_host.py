@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, ClassVar
@@ -17,6 +17,7 @@ from stream_app.pipeline.ports import Incoming
 from stream_app.runtime import host as host_module
 from stream_app.runtime.durable import Durable
 from stream_app.runtime.host import EXIT_FAILED, AnyLane, Binding, Host
+from stream_app.runtime.lane import Ack
 from stream_app.runtime.progress import Progress, row_key
 from stream_app.runtime.state_dir import StateDirError
 from stream_app.runtime.stores import DOUBTED
@@ -35,7 +36,7 @@ class FakeLane:
         self.name = name
         self.closed = False
         self.done_upto: int | None = None
-        self.submitted: list[tuple[list[Incoming], Callable[[], None]]] = []
+        self.submitted: list[tuple[list[Incoming], Ack]] = []
         self.drain = asyncio.Event()
         self.drain.set()
 
@@ -46,7 +47,7 @@ class FakeLane:
     def offsets(self) -> list[list[int]]:
         return [[one.offset for one in records] for records, _ in self.submitted]
 
-    async def submit(self, records: list[Incoming], ack: Callable[[], None]) -> None:
+    async def submit(self, records: list[Incoming], ack: Ack) -> None:
         self.submitted.append((records, ack))
 
     async def close(self, drain_s: float) -> None:
@@ -205,10 +206,18 @@ async def test_records_are_taken_with_explicit_acks_and_each_partition_has_its_l
     assert binding.opened[0].offsets == [[5, 6, 7], [8]], "whole batches, in order"
     assert binding.durables == [host.unfenced] * 3, "without a table nothing is fenced"
     assert not any(event.acked for event in events), "only the lane acknowledges"
-    binding.opened[0].submitted[1][1]()
+    binding.opened[0].submitted[1][1](events[1].message.offset)
     assert [event.acked for event in events] == [0, 1, 0, 0]
     kept = [(event.value, event.message.value) for event in events]
     assert kept == [(None, None)] * 4, "an ack that is long in coming must not keep the records in memory"
+
+
+async def test_of_a_batch_that_a_pause_has_cut_its_beginning_alone_is_acknowledged(tmp_path: Path) -> None:
+    binding = Stateless()
+    event = Event(5, 6, 7)
+    await made(tmp_path, binding)._consume(Stream(event))
+    binding.opened[0].submitted[0][1](5)
+    assert (event.acked, event.message.offset) == (1, 5), "6 and 7 must come again"
 
 
 async def test_a_record_of_an_older_generation_reaches_no_lane(tmp_path: Path) -> None:
@@ -237,7 +246,7 @@ async def test_an_ack_that_comes_in_a_later_generation_does_not_count(tmp_path: 
     event = Event(7)
     await host._consume(Stream(event))
     host.app.consumer_generation_id = 4
-    binding.opened[0].submitted[0][1]()
+    binding.opened[0].submitted[0][1](event.message.offset)
     assert event.acked == 0, WHY
 
 

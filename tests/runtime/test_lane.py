@@ -24,8 +24,8 @@ class AcksFirst(Lane):
 
     async def _commit(self, batch: list[Incoming]) -> list[Incoming]:
         for one in self._unacknowledged:
-            one.ack()
-            one.ack = lambda: None
+            one.ack(one.last_offset)
+            one.ack = lambda _last_offset: None
         return await super()._commit(batch)
 
 
@@ -85,8 +85,8 @@ class World:
             await self.batch(offset)
 
     async def batch(self, *offsets: int) -> None:
-        """The records as one batch, acknowledged by its last."""
-        await self.lane.submit([record(one) for one in offsets], partial(self.steps.append, ("acked", offsets[-1])))
+        """The records as one batch."""
+        await self.lane.submit([record(one) for one in offsets], lambda last: self.steps.append(("acked", last)))
 
     async def folds_apart(self, *offsets: int) -> None:
         """Every record as a batch of its own, and none folded together with the one before."""
@@ -660,3 +660,33 @@ async def test_after_a_fault_between_its_parts_the_record_comes_again() -> None:
         await until(lambda: world.failures)
         assert world.acks == []
         assert Progress.from_bytes(world.durable.get(ROW)).upto == 2
+
+
+class Stops(World):
+    """Its fold stops behind record `at`, which so pauses the lane."""
+
+    def __init__(self, at: int, **options: Any) -> None:
+        super().__init__(**options)
+        self.at = at
+
+    def fold(self, batch: Sequence[Incoming]) -> Sequence[Effects]:
+        return super().fold([one for one in batch if one.offset <= self.at])
+
+
+@pytest.mark.parametrize("at", [2, 3, 4])
+async def test_a_fold_that_stops_pauses_the_lane_and_what_it_did_is_acknowledged(at: int) -> None:
+    """Were its delivery not acknowledged at all, a successor would do it again."""
+    async with Stops(at, effects={number: Effects(sends=(out(f"s{number}"),)) for number in range(6)}) as world:
+        await world.batch(0, 1)
+        await world.batch(2, 3, 4, 5)
+        await until(lambda: at in world.acks)
+        assert world.acks == [1, at]
+        assert world.lane.paused
+        assert world.lane.resume_at == at + 1
+        await world.batch(6)
+        world.at = 9
+        world.lane.resume()
+        await world.batch(*range(at + 1, 7))
+        await until(lambda: 6 in world.acks)
+        assert world.folded == list(range(7)), "every record once"
+        assert not world.failures

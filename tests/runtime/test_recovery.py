@@ -18,6 +18,7 @@ from stream_app.pipeline.ports import Incoming, Outgoing
 from stream_app.runtime import faust_app, ownership
 from stream_app.runtime.durable import Durable
 from stream_app.runtime.host import AnyLane, Binding, Host
+from stream_app.runtime.lane import Ack
 from stream_app.runtime.tables import TablePartition
 from stream_app.settings import Settings, StageName
 from stream_app.telemetry import disabled
@@ -133,9 +134,9 @@ class Line:
     def __len__(self) -> int:
         return 0
 
-    async def submit(self, records: list[Incoming], ack: Callable[[], None]) -> None:
+    async def submit(self, records: list[Incoming], ack: Ack) -> None:
         self._records += records
-        ack()
+        ack(records[-1].offset)
 
     async def close(self, drain_s: float) -> None:
         self.closed = True
