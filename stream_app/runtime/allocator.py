@@ -1,16 +1,23 @@
 """The only place where the C library is told to give memory back: what a burst took is not kept for the next one.
 
 glibc keeps what was freed between blocks that live on, and a stage frees whole fetches of megabytes: after a backlog
-half of what it had grown by was such memory, which nothing used. Asked once, when the backlog is worked off, it gives
-the pages back. Settings that make it give back by itself (`mallopt`) cost half as much again for every replayed record.
+half of what it had grown by was such memory, which nothing used. Asked when the backlog is worked off, it gives the
+pages back. Settings that make it give back by itself (`mallopt`) cost half as much again for every replayed record.
 """
 
 from __future__ import annotations
 
 import ctypes
+import os
+from pathlib import Path
 
-BACKLOG = 5_000
-"""Records behind the end: from so many on a stage works something off, and afterwards memory is worth asking for."""
+BUSY = 500
+"""Records behind the end: from so many on a stage works something off, and needs what it has."""
+
+GROWN_BYTES = 16 << 20
+"""Growth since it was last asked that is worth asking for."""
+
+_STATM = Path("/proc/self/statm")
 
 
 def give_back() -> bool:
@@ -23,13 +30,30 @@ def give_back() -> bool:
     return True
 
 
-class AfterBacklogs:
-    """When to ask: once after each backlog."""
+def resident() -> int:
+    """Resident memory of this process, bytes; 0 where the system does not say."""
+    try:
+        return int(_STATM.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    except OSError:
+        return 0
+
+
+class AfterBursts:
+    """When to ask: where the process has grown and nothing is behind.
+
+    Twice: the first time lanes may still hold what they had just made durable.
+    """
 
     def __init__(self) -> None:
-        self._behind = False
+        self._least = 0
+        """Resident memory when least was needed since it was last asked, bytes."""
+        self._again = False
 
-    def due(self, lag: int) -> bool:
-        """Whether a backlog has been worked off since it was last due. Tell it the lag every few seconds."""
-        was, self._behind = self._behind, lag >= BACKLOG or (self._behind and lag >= BACKLOG // 10)
-        return was and not self._behind
+    def due(self, lag: int, resident: int) -> bool:
+        """Whether to ask now. Tell it, every few seconds, the records behind and the resident memory, bytes."""
+        if lag >= BUSY:
+            return False
+        grown = resident - self._least >= GROWN_BYTES
+        due, self._again = grown or self._again, grown
+        self._least = resident if due else min(self._least, resident)
+        return due

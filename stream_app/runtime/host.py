@@ -13,7 +13,7 @@ import faust
 
 from stream_app.pipeline.ports import Incoming
 from stream_app.runtime import faust_app, stores
-from stream_app.runtime.allocator import AfterBacklogs, give_back
+from stream_app.runtime.allocator import AfterBursts, give_back, resident
 from stream_app.runtime.client import Publisher, partitions_of
 from stream_app.runtime.durable import Durable, Unfenced
 from stream_app.runtime.lane import Ack, Lane
@@ -134,7 +134,7 @@ class Host:
 
     async def _measure(self) -> None:
         """Set the gauges every few seconds, from what is known without asking the broker."""
-        after = AfterBacklogs()
+        after = AfterBursts()
         while True:
             await asyncio.sleep(MEASURE_S)
             ready = self._announced and not self.app.rebalancing
@@ -143,7 +143,7 @@ class Host:
                 lag = self._lag()
                 self._recorder.stage_lag(self.binding.stage, records=lag)
                 self.binding.measure()
-                if after.due(lag):
+                if after.due(lag, resident()):
                     await asyncio.to_thread(give_back)
 
     def _lag(self) -> int:

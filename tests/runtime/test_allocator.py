@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import ctypes
+import os
 import subprocess
 import sys
 
 import pytest
 
 from stream_app.runtime import allocator
-from stream_app.runtime.allocator import BACKLOG, AfterBacklogs
+from stream_app.runtime.allocator import BUSY, AfterBursts, resident
 
 BURST = """
 import os
@@ -43,7 +44,19 @@ def test_another_c_library_is_left_as_it_is(monkeypatch: pytest.MonkeyPatch) -> 
     assert allocator.give_back() is False
 
 
-def test_it_is_due_once_after_each_backlog() -> None:
-    looks = [0, 40, BACKLOG - 1, BACKLOG, 9 * BACKLOG, BACKLOG // 2, 12, 0, 0, BACKLOG, 0]
-    after = AfterBacklogs()
-    assert [after.due(lag) for lag in looks] == [lag == 12 for lag in looks[:-1]] + [True]
+def test_it_is_due_twice_after_each_burst_and_never_while_something_is_behind() -> None:
+    mb = 1 << 20
+    looks = [
+        (0, 90, True), (0, 90, True), (0, 95, False), (BUSY, 200, False), (BUSY - 1, 200, True), (0, 120, True),
+        (0, 121, False), (0, 110, False), (0, 125, False), (0, 127, True), (BUSY, 127, False), (3, 127, True),
+        (0, 127, False),
+    ]  # fmt: skip
+    after = AfterBursts()
+    assert [after.due(lag, size * mb) for lag, size, _ in looks] == [due for _, _, due in looks]
+
+
+def test_resident_memory_grows_with_what_is_kept() -> None:
+    before = resident()
+    kept = os.urandom(64 << 20)
+    assert resident() - before > 60 << 20
+    assert len(kept) == 64 << 20
