@@ -49,7 +49,8 @@ def build(
         worker_redirect_stdouts=False,
         processing_guarantee="at_least_once",
     )
-    app.transport = BatchTransport(urls, app, prefix=settings.topic_prefix)
+    # Orders are few, and sealing one takes longer than the gathering would.
+    app.transport = BatchTransport(urls, app, prefix=settings.topic_prefix, gathers=stage != "seal")
     app.producer_transport = app.transport
     source = app.topic(
         *(settings.topic(topic) for topic in topics),

@@ -32,7 +32,7 @@ from stream_app.runtime.codec import unpacked
 MAX_BATCH = 2000
 """Records of one partition that pass as one event: more cost latency, fewer cost turns of the event loop."""
 
-FETCH_WAIT_MS = 40
+FETCH_WAIT_MS = 60
 FETCH_MIN_BYTES = 256 << 10
 """The broker gathers: it answers a fetch when so many bytes are there, or after this time with what there is. So the
 records of all partitions go in one wave, which costs what one of them would, and none waits for longer. Were it to
@@ -56,7 +56,7 @@ class CommittedFetchThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
     def _create_worker_consumer(self, transport: Any) -> Any:
         consumer = super()._create_worker_consumer(transport)
         consumer._fetch_max_wait_ms = FETCH_WAIT_MS
-        consumer._fetch_min_bytes = FETCH_MIN_BYTES
+        consumer._fetch_min_bytes = FETCH_MIN_BYTES if self.consumer.transport.gathers else 1
         consumer._fetch_max_bytes = FETCH_BYTES
         consumer._isolation_level = "read_committed"  # Faust offers that only with its own transactions.
         return consumer
@@ -251,8 +251,10 @@ class BatchTransport(driver.Transport):  # type: ignore[misc]
 
     Consumer = BatchConsumer
 
-    def __init__(self, urls: Any, app: Any, *, prefix: str) -> None:
+    def __init__(self, urls: Any, app: Any, *, prefix: str, gathers: bool = True) -> None:
         super().__init__(urls, app)
+        self.gathers = gathers
+        """Whether the broker gathers records for a moment; else it hands each over as it comes."""
         self.prefix = prefix
         """Of the topics' names: records are handed over without it."""
 

@@ -79,6 +79,12 @@ async def test_an_app_has_our_transport_consumer_and_thread(rounds: Rounds) -> N
     assert client._group_id == "stream-app-intake"
 
 
+async def test_seal_asks_for_each_order_as_it_comes(tmp_path: Path) -> None:
+    app = faust_app.build(Settings(), "seal", ("seal-orders",), None, tmp_path)[0]
+    client = app.consumer._new_consumer_thread()._create_worker_consumer(app.transport)
+    assert (client._fetch_min_bytes, client._fetch_max_wait_ms) == (1, transport.FETCH_WAIT_MS)
+
+
 async def test_a_partition_s_records_are_one_event_named_by_the_last_of_them(rounds: Rounds) -> None:
     rounds.fetched = {ONE: records(ONE, 4, 5, 9), TWO: records(TWO, 1)}
     handed = await rounds.round()
