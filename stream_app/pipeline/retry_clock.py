@@ -7,7 +7,9 @@ counted as time that passed (it may have: the worker may have been down), but bo
 attempt asks for, and has waited no less than its attempts before did.
 
 The budget is each source's own. An order whose transcript never comes has spent its budget with it; a recording that
-fails for the first time in that last try (the store was away for a moment) must not be called missing for it.
+fails for the first time in that last try (the store was away for a moment) must not be called missing for it. And it is
+spent by trying: where the stage was behind or away, two tries may lie further apart than the budget is long, and may
+both have met a moment's outage; so a source is tried a few times at least, as it would have been without that.
 """
 
 from __future__ import annotations
@@ -21,6 +23,8 @@ from stream_app.core.orders import SealOrder, SealRetry
 FIRST_WAIT_MS = 1000
 LONGEST_WAIT_MS = 60_000
 """Waits between tries of a source double from the first to the longest."""
+FEWEST_TRIES = 4
+"""A source is called missing after so many failures at the earliest, or as many as its budget has room for."""
 MAX_KNOWN = 100_000
 """Orders remembered at a time, far more than can be under way: what is forgotten goes by the wall clock again."""
 
@@ -41,6 +45,7 @@ class RetryClock:
 
     def __init__(self, budget_ms: int, *, wall: Callable[[], int], steady: Callable[[], int]) -> None:
         self._budget_ms = budget_ms
+        self._fewest = min(FEWEST_TRIES, _tries_in(budget_ms))
         self._wall = wall
         self._steady = steady
         self._courses: dict[str, _Course] = {}
@@ -54,7 +59,12 @@ class RetryClock:
         first time."""
         if self._waited(retry) < self._budget_ms:
             return False
-        return retry is None or all(_waited_for(source, retry) >= self._budget_ms for source in failing)
+        if retry is None:
+            return True
+        return all(
+            _waited_for(source, retry) >= self._budget_ms and _failures_of(source, retry) >= self._fewest
+            for source in failing
+        )
 
     def later(self, order: SealOrder, retry: SealRetry | None, failures: Mapping[str, str]) -> SealRetry:
         """The next try of an order that has just failed (what failed -> how), at the latest when its budget ends; if
@@ -113,6 +123,20 @@ def _waited_for(source: str, retry: SealRetry) -> float:
     """
     since = retry.failing.get(source, retry.attempt + 1) if retry.failing else 1
     return inf if since == 1 else sum(_wait_of(attempt) for attempt in range(since, retry.attempt + 1))
+
+
+def _failures_of(source: str, retry: SealRetry) -> int:
+    """How often in a row this source has failed, with the try that has just been made."""
+    return retry.attempt + 2 - (retry.failing.get(source, retry.attempt + 1) if retry.failing else 1)
+
+
+def _tries_in(budget_ms: int) -> int:
+    """How often an order is tried within its budget where nothing holds it up: at once, and after each wait."""
+    tries, waited = 1, 0
+    while waited < budget_ms and tries < FEWEST_TRIES:
+        waited += _wait_of(tries)
+        tries += 1
+    return tries
 
 
 def _wait_of(attempt: int) -> int:

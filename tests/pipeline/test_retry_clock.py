@@ -6,7 +6,7 @@ import pytest
 
 from stream_app.core.orders import SealRetry
 from stream_app.pipeline import retry_clock
-from stream_app.pipeline.retry_clock import FIRST_WAIT_MS, LONGEST_WAIT_MS, RetryClock
+from stream_app.pipeline.retry_clock import FEWEST_TRIES, FIRST_WAIT_MS, LONGEST_WAIT_MS, RetryClock
 from tests.examples import changed, contract_order
 
 HOUR_MS = 3_600_000
@@ -66,7 +66,7 @@ def test_an_order_from_elsewhere_waits_by_the_wall_clock_but_no_longer_than_its_
 
 def test_elsewhere_what_passed_between_is_taken_from_the_wall_clock() -> None:
     first = World()
-    retry = first.wait(first.later())
+    retry = first.wait(first.wait(first.later()))
     assert not World(wall=retry.first_failed_at + BUDGET_MS - 1).clock.is_spent(retry, ["transcript"])
     assert World(wall=retry.first_failed_at + BUDGET_MS).clock.is_spent(retry, ["transcript"])
 
@@ -153,3 +153,30 @@ def test_a_retry_of_an_older_release_has_one_budget_for_all() -> None:
     world = World(budget_ms=60_000)
     old = changed(spent_with(world, "transcript"), failing={})
     assert failing(world, old, "transcript", "recording") is None
+
+
+def test_a_budget_that_passed_between_two_tries_is_not_spent_before_a_few_more() -> None:
+    """The stage was behind or away: both tries may have met a moment's outage."""
+    first = World(budget_ms=60_000)
+    retry: SealRetry | None = first.later()
+    assert retry is not None
+    failures, waits = 1, []
+    other = World(wall=retry.first_failed_at + HOUR_MS, budget_ms=60_000)
+    while retry is not None:
+        waits.append(other.clock.remaining(retry))
+        retry = failing(other, retry, "transcript")
+        failures += 1
+    assert failures == FEWEST_TRIES
+    assert waits == [0, 2000, 4000], "at once, and then as ever"
+
+
+@pytest.mark.parametrize(("budget_ms", "tries"), [(1, 2), (1000, 2), (1001, 3), (3000, 3), (7000, 4), (600_000, 4)])
+def test_a_small_budget_asks_for_no_more_tries_than_it_has_room_for(budget_ms: int, tries: int) -> None:
+    retry: SealRetry | None = World(budget_ms=budget_ms).later()
+    assert retry is not None
+    other = World(wall=retry.first_failed_at + HOUR_MS, budget_ms=budget_ms)
+    failures = 1
+    while retry is not None:
+        retry = failing(other, retry, "transcript")
+        failures += 1
+    assert failures == tries
