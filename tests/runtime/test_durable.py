@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, suppress
-from functools import partial
 from typing import Any
 
 import pytest
@@ -374,7 +373,7 @@ async def test_a_lane_reaches_its_steps_in_order(line: Line, monkeypatch: pytest
     failures: list[object] = []
     lane = Lane("evidence/1", lambda batch: [effects] * len(batch), owner, lambda *it: failures.append(it), rows=store)
     monkeypatch.setattr(steps, "watch", watch)
-    await lane.submit([record(0), record(1)], lambda: acked.append(1))
+    await lane.submit([record(0), record(1)], acked.append)
     await until(lambda: acked, 30)
     await lane.close(0)
     assert reached == ["folded", "before-transaction", "in-transaction", "committed", "stored", "before-ack"]
@@ -410,7 +409,7 @@ async def test_whatever_step_it_dies_at_the_successor_leaves_one_of_everything(
     acked: list[int] = []
     first = lane_of(owner, store, failed)
     monkeypatch.setattr(steps, "watch", dies)
-    await first.submit([record(0), record(1)], partial(acked.append, 1))
+    await first.submit([record(0), record(1)], acked.append)
     await until(lambda: failed, 30)
     await first.close(0)
     monkeypatch.setattr(steps, "watch", None)
@@ -419,7 +418,7 @@ async def test_whatever_step_it_dies_at_the_successor_leaves_one_of_everything(
     for one in await line.read(CHANGELOG):
         restored.rows[one.key or b""] = one.value
     second = lane_of(successor, restored, failed)
-    await second.submit([record(0), record(1)], partial(acked.append, 1))
+    await second.submit([record(0), record(1)], acked.append)
     await until(lambda: acked == [1], 30)
     await second.close(0)
     assert values(await line.read(OUTPUT)) == [b"packet 0", b"packet 1"]
