@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -17,6 +18,12 @@ import pytest
 
 from stream_app.dev.stack import Stack
 from stream_app.dev.state import Endpoints
+
+
+def pytest_configure() -> None:
+    """A shell ignores Ctrl-C for what it starts in the background, and so would every process that a test starts."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
