@@ -121,13 +121,19 @@ def _waited_for(source: str, retry: SealRetry) -> float:
     """How long at least this source has failed without a break, ms: what the attempts since asked for. (The last wait
     of an order's budget is shorter than its attempt asks for: a source that began to fail with it is given up sooner.)
     """
-    since = retry.failing.get(source, retry.attempt + 1) if retry.failing else 1
+    since = _since(source, retry)
     return inf if since == 1 else sum(_wait_of(attempt) for attempt in range(since, retry.attempt + 1))
 
 
 def _failures_of(source: str, retry: SealRetry) -> int:
     """How often in a row this source has failed, with the try that has just been made."""
-    return retry.attempt + 2 - (retry.failing.get(source, retry.attempt + 1) if retry.failing else 1)
+    return retry.attempt + 2 - _since(source, retry)
+
+
+def _since(source: str, retry: SealRetry) -> int:
+    """The attempt that this source's failures began before: the one that is made now, if it did not fail until then;
+    the first, where the retry does not say (it was written before retries named their sources)."""
+    return retry.failing.get(source, retry.attempt + 1) if retry.failing else 1
 
 
 def _tries_in(budget_ms: int) -> int:
