@@ -17,6 +17,9 @@ BUSY = 500
 GROWN_BYTES = 16 << 20
 """Growth since it was last asked that is worth asking for."""
 
+LONGEST_LOOKS = 16
+"""Looks from one time of asking to the next, at most."""
+
 _STATM = Path("/proc/self/statm")
 
 
@@ -39,21 +42,27 @@ def resident() -> int:
 
 
 class AfterBursts:
-    """When to ask: where the process has grown and nothing is behind.
+    """When to ask: where nothing is behind, at the first look after a burst, and then after twice as many each time.
 
-    Twice: the first time lanes may still hold what they had just made durable.
+    Again and again because what a burst took is let go bit by bit: at the first look lanes may still hold what they had
+    just made durable, and a store its buffers. Asking costs milliseconds, and each page that is given back for nothing a
+    fault.
     """
 
     def __init__(self) -> None:
         self._least = 0
         """Resident memory when least was needed since it was last asked, bytes."""
-        self._again = False
+        self._quiet = 0
+        """Looks since the burst."""
 
     def due(self, lag: int, resident: int) -> bool:
         """Whether to ask now. Tell it, every few seconds, the records behind and the resident memory, bytes."""
         if lag >= BUSY:
+            self._quiet = 0
             return False
-        grown = resident - self._least >= GROWN_BYTES
-        due, self._again = grown or self._again, grown
+        if resident - self._least >= GROWN_BYTES:
+            self._quiet = 0
+        self._quiet += 1
+        due = self._quiet.bit_count() == 1 if self._quiet < LONGEST_LOOKS else self._quiet % LONGEST_LOOKS == 0
         self._least = resident if due else min(self._least, resident)
         return due

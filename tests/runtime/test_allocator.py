@@ -44,15 +44,28 @@ def test_another_c_library_is_left_as_it_is(monkeypatch: pytest.MonkeyPatch) -> 
     assert allocator.give_back() is False
 
 
-def test_it_is_due_twice_after_each_burst_and_never_while_something_is_behind() -> None:
-    mb = 1 << 20
-    looks = [
-        (0, 90, True), (0, 90, True), (0, 95, False), (BUSY, 200, False), (BUSY - 1, 200, True), (0, 120, True),
-        (0, 121, False), (0, 110, False), (0, 125, False), (0, 127, True), (BUSY, 127, False), (3, 127, True),
-        (0, 127, False),
-    ]  # fmt: skip
+MB = 1 << 20
+
+
+def asked(looks: list[tuple[int, int]]) -> list[int]:
+    """Which of the looks (records behind, resident MB) ask."""
     after = AfterBursts()
-    assert [after.due(lag, size * mb) for lag, size, _ in looks] == [due for _, _, due in looks]
+    return [number for number, (lag, size) in enumerate(looks, 1) if after.due(lag, size * MB)]
+
+
+def test_it_is_due_after_each_burst_and_then_ever_more_rarely() -> None:
+    quiet, burst = (BUSY - 1, 90), (BUSY, 90)
+    assert asked([quiet] * 70) == [1, 2, 4, 8, 16, 32, 48, 64]
+    assert asked([quiet] * 3 + [burst] * 9 + [quiet] * 8) == [1, 2, 13, 14, 16, 20], "never while something is behind"
+
+
+def test_growth_that_no_look_saw_as_a_burst_is_one() -> None:
+    assert asked([(0, 90)] * 5 + [(0, 105)] + [(0, 106)] * 6) == [1, 2, 4, 7, 8, 10]
+
+
+def test_what_is_let_go_late_is_asked_for_then() -> None:
+    held = [(0, 90), (BUSY, 200), (0, 200), (0, 200), (0, 200), (0, 200)]
+    assert asked(held) == [1, 3, 4, 6], "nothing has grown since the first time of asking"
 
 
 def test_resident_memory_grows_with_what_is_kept() -> None:
