@@ -41,7 +41,7 @@ class LoggedRows(MemoryRows):
     def commit(self, effects: Iterable[Effects]) -> None:
         """Write rows and local rows, as a lane does for a batch. A batch names each row once."""
         batch = list(effects)
-        rows = [row for one in batch for row in (*one.rows, *one.later)]
+        rows = [row for one in batch for row in one.rows]
         assert len({key for key, _ in rows}) == len(rows), "a batch wrote a row twice"
         self.changelog += rows
         for one in batch:

@@ -313,24 +313,22 @@ class _Batch:
         if self._opened_by >= 0:
             counts = self._stage._open.to_bytes()
             rows.setdefault(self._opened_by, []).append((_OPEN + self._stage._suffix, counts))
-        later: dict[int, tuple[Row, ...]] = {}
         unfinished = self._stage._reached is not None
         # The clock of an unfinished record is not durable before its end: after a fault it must set off the rest.
         if not unfinished and self._clocked_by >= 0:
-            later[self._clocked_by] = self._clock_rows()
+            rows.setdefault(self._clocked_by, []).extend(self._clock_rows())
         elif unfinished and self._told is not None:
-            later[self._told[0]] = self._told[1]
+            rows.setdefault(self._told[0], []).extend(self._told[1])
         if rows and self._stage._stale:  # Tidying up is worth no commit of its own.
             local.setdefault(next(iter(rows)), []).extend((key, None) for key in self._stage._stale)
             self._stage._stale = []
         count = self._clocked_by + 1 if unfinished else len(self._batch)
         effects = [NOTHING] * count
-        for index in {*self._sends, *rows, *later, *((count - 1,) if unfinished else ())}:
+        for index in {*self._sends, *rows, *((count - 1,) if unfinished else ())}:
             effects[index] = Effects(
                 tuple(self._sends.get(index, ())),
                 tuple(rows.get(index, ())),
                 tuple(local.get(index, ())),
-                later.get(index, ()),
                 unfinished=unfinished and index == count - 1,
             )
         return effects

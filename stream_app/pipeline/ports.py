@@ -119,18 +119,17 @@ class State(Protocol):
 class Effects(msgspec.Struct, frozen=True):
     """What handling one record came to, and the order in which it is made durable.
 
-    1. `sends` and `rows` (None deletes) become durable together. 2. Every token in `expects` has come back in some
-    later record's `receipts`. 3. `then` is sent. 4. When every earlier record of the partition is done too: `in_turn`
-    is sent, outside of any transaction: it may be sent again after a fault. 5. The ack.
+    1. `sends` become durable, together with the `rows` (None deletes) of this record and all before it. Rows without
+    sends may wait for the next that has some, a second at most: the record comes again until they are durable. Where
+    a stage's sends may repeat after a fault, they wait for no rows either. 2. Every token in `expects` has come back
+    in some later record's `receipts`. 3. `then` is sent. 4. When every earlier record of the partition is done too:
+    `in_turn` is sent, outside of any transaction: it may be sent again after a fault. 5. The ack.
     """
 
     sends: tuple[Outgoing, ...] = ()
     rows: tuple[tuple[bytes, bytes | None], ...] = ()
     local: tuple[tuple[bytes, bytes | None], ...] = ()
     """Rows of the local store alone: they follow from `rows`, and are made anew when those are replayed."""
-    later: tuple[tuple[bytes, bytes | None], ...] = ()
-    """Rows that may wait for the next commit, a second at most: nothing reads them before a restart, and the record
-    comes again until they are durable."""
     expects: tuple[str, ...] = ()
     receipts: tuple[str, ...] = ()
     then: tuple[Outgoing, ...] = ()

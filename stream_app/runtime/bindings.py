@@ -19,6 +19,7 @@ from stream_app.runtime.concurrent_lane import ConcurrentLane
 from stream_app.runtime.durable import Durable
 from stream_app.runtime.host import AnyLane, Binding, Host
 from stream_app.runtime.lane import Lane
+from stream_app.runtime.pending_rows import PendingRows
 from stream_app.runtime.progress import row_key
 from stream_app.runtime.steps import reached
 from stream_app.runtime.tables import TablePartition
@@ -30,6 +31,11 @@ if TYPE_CHECKING:
     from stream_app.pipeline.identity import IdentityPartition
     from stream_app.pipeline.join import JoinPartition
     from stream_app.runtime.breaker import Breaker
+
+
+REPEATABLE = frozenset({EVIDENCE.name, IDENTITY.name})
+"""What identity may send again after a fault: the join knows evidence by its source position, and a hop that comes
+twice changes nothing."""
 
 
 class IntakeBinding(Binding):
@@ -93,7 +99,8 @@ class IdentityBinding(Binding):
         from stream_app.pipeline.identity import IdentityPartition
 
         assert rows is not None
-        stage = IdentityPartition(partition, self._settings.internal_partitions, rows, self._policy)
+        pending = PendingRows(rows)
+        stage = IdentityPartition(partition, self._settings.internal_partitions, pending, self._policy)
         stage.recover()
         self._partitions[partition] = stage
         spans = self._telemetry.spans.identity_resolve
@@ -103,9 +110,10 @@ class IdentityBinding(Binding):
             fold,
             durable,
             host.fail,
-            rows=rows,
+            rows=pending,
             refold=stage.refold,
             aside=host.unfenced,
+            repeatable=REPEATABLE,
         )
 
     def local_rows(self, key: bytes, row: bytes) -> tuple[tuple[bytes, bytes], ...]:
@@ -141,12 +149,13 @@ class JoinBinding(Binding):
 
         assert rows is not None
         observe = instruments.join_observer(self._telemetry.recorder)
-        stage = JoinPartition(partition, rows, self._policy, observe)
+        pending = PendingRows(rows)
+        stage = JoinPartition(partition, pending, self._policy, observe)
         stage.recover()
         self._partitions[partition] = stage
 
         fold = instruments.instrumented("join", self._telemetry, self._telemetry.spans.join_fold, stage.fold)
-        return Lane(f"{topic}/{partition}", fold, durable, host.fail, rows=rows)
+        return Lane(f"{topic}/{partition}", fold, durable, host.fail, rows=pending)
 
     def local_rows(self, key: bytes, row: bytes) -> tuple[tuple[bytes, bytes], ...]:
         """The index of due times."""

@@ -7,8 +7,12 @@ and makes durable in one commit (`durable`):
     2. what had to wait for receipts that this batch brought
 
 Then it sends what had to wait for its turn, for every record before it (outside of the transaction: a clock may be told
-twice), and acknowledges, in order, the batches of which every record is done. A batch that brings only rows that may be
-kept `later` is committed with the next one, or after a second: a line at rest costs next to no transactions.
+twice), and acknowledges, in order, the batches of which every record is done.
+
+A batch that sends nothing is committed with the next one that does, or after a second; the folds between read its rows
+from memory (`pending_rows`). After a fault its records come again: nothing of them was acknowledged. What may repeat
+after a fault (`repeatable` topics) is sent outside of the transaction, and asks for none. So a line at rest makes next
+to no transactions, and one whose calls are seldom ordered makes few.
 
 Records that wait for a receipt hold back acknowledgements behind them, never the folding. A record that comes again
 after a fault and was folded already is not folded anew: it is skipped, or folded by `refold` where others still wait
@@ -29,8 +33,9 @@ from collections import deque
 from collections.abc import Callable, Sequence, Sized
 from dataclasses import dataclass
 
-from stream_app.pipeline.ports import NOTHING, Effects, Incoming, Outgoing, State
+from stream_app.pipeline.ports import NOTHING, Effects, Incoming, Outgoing
 from stream_app.runtime.durable import Durable
+from stream_app.runtime.pending_rows import PendingRows
 from stream_app.runtime.progress import Progress, row_key
 from stream_app.runtime.steps import reached
 
@@ -42,7 +47,9 @@ MAX_QUEUE = 8000
 count: the receipt comes by the same partition, behind any backlog, and holding it back would hold it for ever."""
 
 LATER_S = 1.0
-"""How long rows that may wait for the next commit do wait."""
+"""How long rows wait for a commit where nothing is sent."""
+MAX_WAITING = 2000
+"""Rows that wait at most: each is looked at when the store is scanned."""
 
 Fold = Callable[[Sequence[Incoming]], Sequence[Effects]]
 
@@ -98,15 +105,18 @@ class Lane:
         durable: Durable,
         fail: Callable[[str, BaseException], None],
         *,
-        rows: State | None = None,
+        rows: PendingRows | None = None,
         refold: Fold | None = None,
         aside: Durable | None = None,
+        repeatable: frozenset[str] = frozenset(),
     ) -> None:
         self.name = name
         self._fold = fold
         self._refold = refold
         self._durable = durable
         self._aside = aside or durable
+        self._repeatable = repeatable
+        self._pending = rows
         self._fail = fail
         topic, _, partition = name.rpartition("/")
         self._progress_key = row_key(topic, int(partition)) if rows is not None else None
@@ -249,7 +259,8 @@ class Lane:
         sends: list[Outgoing] = []
         free: list[Held] = []
         receipts: list[str] = []
-        at_once = False
+        rows: dict[bytes, bytes | None] = {}
+        local: dict[bytes, bytes | None] = {}
         for incoming, effect in zip(batch, effects, strict=True):
             if effect is NOTHING:
                 continue
@@ -257,12 +268,9 @@ class Lane:
             if effect.sends:
                 sends += effect.sends
             if effect.rows:
-                at_once = True
-                self._rows.update(effect.rows)
-            if effect.later:
-                self._rows.update(effect.later)
+                rows.update(effect.rows)
             if effect.local:
-                self._local.update(effect.local)
+                local.update(effect.local)
             if effect.receipts:
                 receipts += effect.receipts
             if effect.expects or effect.then or effect.in_turn:
@@ -275,17 +283,33 @@ class Lane:
         self._folded_upto = batch[-1].offset + (0 if rest else 1)
         self._progress.reach(self._folded_upto - 1)
         free += self._released(receipts)
-        for held in sorted(free, key=lambda one: one.offset):
-            sends += held.then
-        if self._rows and not (sends or at_once or rest):
+        answers = [send for held in sorted(free, key=lambda one: one.offset) for send in held.then]
+        self._rows.update(rows)
+        self._local.update(local)
+        if self._repeatable:
+            sends = await self._sent_aside(sends)
+            answers = await self._sent_aside(answers)
+        sends += answers
+        if self._rows and not (sends or rest):
             loop = asyncio.get_running_loop()
             if self._later_until is None:
                 self._later_until = loop.time() + LATER_S
-            if loop.time() < self._later_until:
+            if loop.time() < self._later_until and len(self._rows) < MAX_WAITING:
+                if self._pending is not None:
+                    self._pending.hold(rows)
+                    self._pending.hold(local)
                 await self._send_in_turn()
                 return rest
         await self._make_durable(sends)
         return rest
+
+    async def _sent_aside(self, sends: list[Outgoing]) -> list[Outgoing]:
+        """Send what may repeat after a fault, outside of any transaction; returns the rest."""
+        aside = [send for send in sends if send.topic in self._repeatable]
+        if not aside:
+            return sends
+        await self._aside.commit(aside, {}, {})
+        return [send for send in sends if send.topic not in self._repeatable]
 
     async def _make_durable(self, sends: list[Outgoing]) -> None:
         """Commit with what was folded, send what goes in turn, acknowledge."""
@@ -296,6 +320,8 @@ class Lane:
             if self._progress_key is not None:
                 rows[self._progress_key] = self._progress.to_bytes()
             await self._durable.commit(sends, rows, local)
+            if self._pending is not None:
+                self._pending.settle()
         await self._send_in_turn()
         self._acknowledge(self._held[0].offset if self._held else self._folded_upto)
 

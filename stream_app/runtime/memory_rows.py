@@ -61,5 +61,4 @@ class MemoryRows(dict[bytes, bytes]):
         """Write every kind of row of a batch."""
         for one in effects:
             self.write(one.rows)
-            self.write(one.later)
             self.write(one.local)

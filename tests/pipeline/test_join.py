@@ -277,8 +277,8 @@ def test_clock_records_cost_one_row_a_batch_and_none_where_they_say_nothing_new(
     stage = JoinPartition(0, rows, simulator.policy)
     assert len(records) > 4
     folded = stage.fold(records)
-    assert [key for effects in folded for key, _ in effects.later] == [b"clock/0"]
-    assert [effects.rows for effects in folded] == [()] * len(records)
+    assert [key for effects in folded for key, _ in effects.rows].count(b"clock/0") == 1
+    assert sum(bool(effects.rows) for effects in folded) == 1
     assert stage.fold(records) == [Effects()] * len(records)
 
 

@@ -13,6 +13,7 @@ from stream_app.pipeline.ports import Effects, Incoming, Outgoing
 from stream_app.runtime import lane as lanes
 from stream_app.runtime import steps as engine_steps
 from stream_app.runtime.lane import Lane
+from stream_app.runtime.pending_rows import PendingRows
 from stream_app.runtime.progress import Progress, row_key
 from tests.runtime.trace import Step, TracedDurable, out, record, until, violations
 
@@ -50,11 +51,13 @@ class World:
         refolds: Mapping[int, Effects] | None = None,
         rows: bool = True,
         aside: bool = False,
+        repeatable: frozenset[str] = frozenset(),
     ) -> None:
         self.effects = dict(effects or {})
         self.steps: list[Step] = []
         self.durable = TracedDurable(self.steps, stored)
         self.aside = TracedDurable(self.steps) if aside else None
+        self.pending = PendingRows(self.durable)
         self.failures: list[tuple[str, BaseException]] = []
         self.folded: list[int] = []
         self.refolded: list[int] = []
@@ -65,9 +68,10 @@ class World:
             self.fold,
             self.durable,
             lambda *it: self.failures.append(it),
-            rows=self.durable if rows else None,
+            rows=self.pending if rows else None,
             refold=self.refold if refolds is not None else None,
             aside=self.aside,
+            repeatable=repeatable,
         )
 
     def fold(self, batch: Sequence[Incoming]) -> Sequence[Effects]:
@@ -122,7 +126,7 @@ ALL_KINDS = {
     2: Effects(sends=(out("s2"), out("s2b")), then=(out("t2"),), in_turn=(out("i2"),)),
     3: Effects(rows=((b"r3", b"1"), (b"r0", None))),
     4: Effects(in_turn=(out("i4"),)),
-    5: Effects(later=((b"clock", b"5"),)),
+    5: Effects(rows=((b"clock", b"5"),)),
 }
 
 
@@ -223,12 +227,12 @@ async def test_a_fold_that_returns_more_effects_than_records_ends_the_stage() ->
         assert world.acks == []
 
 
-async def test_the_next_batch_is_folded_only_when_the_rows_of_the_one_before_are_stored() -> None:
+async def test_the_next_batch_reads_the_rows_of_the_one_before() -> None:
     async with World() as world:
         seen: list[bytes | None] = []
 
         def count(batch: Sequence[Incoming]) -> Sequence[Effects]:
-            before = world.durable.get(b"count")
+            before = world.pending.get(b"count")
             seen.append(before)
             return [Effects()] * (len(batch) - 1) + [
                 Effects(rows=((b"count", str(int(before or b"0") + len(batch)).encode()),))
@@ -417,8 +421,8 @@ async def test_what_comes_again_within_a_generation_after_a_seek_back_is_not_tak
 
 async def test_rows_that_may_wait_are_committed_with_the_next_batch() -> None:
     effects = {
-        0: Effects(later=((b"clock", b"0"),)),
-        1: Effects(later=((b"clock", b"1"),)),
+        0: Effects(rows=((b"clock", b"0"),)),
+        1: Effects(rows=((b"clock", b"1"),)),
         2: Effects(sends=(out("s2"),)),
     }
     async with World(effects) as world:
@@ -434,7 +438,7 @@ async def test_rows_that_may_wait_are_committed_with_the_next_batch() -> None:
 
 async def test_rows_that_may_wait_do_not_wait_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lanes, "LATER_S", 0.05)
-    async with World({n: Effects(later=((b"clock", b"%d" % n),)) for n in range(40)}) as world:
+    async with World({n: Effects(rows=((b"clock", b"%d" % n),)) for n in range(40)}) as world:
         await world.submit(0)
         await until(lambda: world.acks == [0], 1)
         for offset in range(1, 40):  # A steady trickle does not put it off either.
@@ -447,7 +451,7 @@ async def test_rows_that_may_wait_do_not_wait_for_ever(monkeypatch: pytest.Monke
 
 async def test_what_goes_in_turn_does_not_wait_for_rows_that_may(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lanes, "LATER_S", 60)
-    async with World({0: Effects(later=((b"clock", b"0"),), in_turn=(out("i0"),))}, aside=True) as world:
+    async with World({0: Effects(rows=((b"clock", b"0"),), in_turn=(out("i0"),))}, aside=True) as world:
         await world.submit(0)
         await until(lambda: ("confirmed", "i0") in world.steps)
         assert (world.durable.commits, world.acks) == (0, [])
@@ -455,7 +459,7 @@ async def test_what_goes_in_turn_does_not_wait_for_rows_that_may(monkeypatch: py
 
 async def test_local_rows_wait_with_the_rows_they_follow_from() -> None:
     effects = {
-        0: Effects(later=((b"clock", b"0"),), local=((b"index", b"0"),)),
+        0: Effects(rows=((b"clock", b"0"),), local=((b"index", b"0"),)),
         1: Effects(local=((b"tidied", b"1"),)),
         2: Effects(rows=((b"r2", b"1"),)),
     }
@@ -466,10 +470,10 @@ async def test_local_rows_wait_with_the_rows_they_follow_from() -> None:
         assert world.durable.commits == 1
 
 
-async def test_of_a_key_that_may_wait_and_one_that_may_not_the_last_record_wins() -> None:
+async def test_of_a_key_that_several_records_of_a_batch_write_the_last_wins() -> None:
     effects = {
         0: Effects(rows=((b"k", b"0"),)),
-        1: Effects(later=((b"k", b"1"),)),
+        1: Effects(rows=((b"k", b"1"),)),
         2: Effects(rows=((b"j", b"2"),)),
     }
     async with World(effects) as world:
@@ -480,7 +484,7 @@ async def test_of_a_key_that_may_wait_and_one_that_may_not_the_last_record_wins(
 
 async def test_close_does_not_wait_for_rows_that_may_wait(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lanes, "LATER_S", 60)
-    world = World({0: Effects(later=((b"clock", b"0"),))})
+    world = World({0: Effects(rows=((b"clock", b"0"),))})
     await world.submit(0)
     await until(lambda: world.folded == [0])
     began = asyncio.get_running_loop().time()
@@ -488,6 +492,55 @@ async def test_close_does_not_wait_for_rows_that_may_wait(monkeypatch: pytest.Mo
     assert asyncio.get_running_loop().time() - began < 2
     assert world.acks == [0]
     assert world.durable.get(b"clock") == b"0"
+
+
+async def test_rows_that_wait_are_read_by_the_folds_that_follow(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lanes, "LATER_S", 60)
+    effects = {
+        0: Effects(rows=((b"a", b"0"), (b"b", b"0")), local=((b"l", b"0"),)),
+        1: Effects(rows=((b"b", None),)),
+        2: Effects(sends=(out("s2"),), rows=((b"a", b"2"),)),
+    }
+    async with World(effects) as world:
+        await world.folds_apart(0, 1)
+        await asyncio.sleep(0.01)
+        assert world.durable.stored == {}
+        assert world.pending.get_many([b"a", b"b", b"l"]) == [b"0", None, b"0"]
+        await world.submit(2)
+        await until(lambda: world.acks == [0, 1, 2])
+        assert world.pending.get_many([b"a", b"b", b"l"]) == [b"2", None, b"0"]
+        world.durable.stored[b"a"] = b"of the store"
+        assert world.pending.get(b"a") == b"of the store", "what is committed is not held any longer"
+
+
+REPEATABLE = frozenset({"evidence", "identity"})
+
+
+async def test_what_may_repeat_is_sent_aside_at_once_and_its_rows_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lanes, "LATER_S", 60)
+    evidence, alert = Outgoing("evidence", b"e0", b"{}"), Outgoing("join-alerts", b"a1", b"{}")
+    effects = {
+        0: Effects(sends=(evidence,), rows=((b"r0", b"0"),)),
+        1: Effects(sends=(Outgoing("evidence", b"e1", b"{}"), alert), rows=((b"r1", b"1"),)),
+    }
+    async with World(effects, aside=True, repeatable=REPEATABLE) as world:
+        await world.submit(0)
+        await until(lambda: ("confirmed", "e0") in world.steps)
+        assert (world.durable.commits, world.acks) == (0, []), "no transaction, so no ack"
+        await world.submit(1)
+        await until(lambda: world.acks == [0, 1])
+        assert world.aside is not None
+        assert (world.durable.commits, world.aside.commits) == (1, 2)
+        assert set(world.durable.stored) == {b"r0", b"r1", ROW}, "an alert, all rows and the progress at once"
+        assert world.steps.index(("confirmed", "e1")) < world.steps.index(("sent", "a1"))
+
+
+async def test_a_receipt_that_may_repeat_follows_what_it_is_for() -> None:
+    answer, evidence = Outgoing("identity", b"t0", b"{}"), Outgoing("evidence", b"e0", b"{}")
+    async with World({0: Effects(sends=(evidence,), then=(answer,))}, aside=True, repeatable=REPEATABLE) as world:
+        await world.submit(0)
+        await until(lambda: world.acks == [0])
+        assert world.steps.index(("confirmed", "e0")) < world.steps.index(("sent", "t0"))
 
 
 # Bounds.

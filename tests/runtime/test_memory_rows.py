@@ -49,7 +49,7 @@ def test_every_kind_of_row_of_a_batch_is_written() -> None:
     rows.commit(
         [
             Effects(rows=((b"a", b"row"),), local=((b"l", b"local"),)),
-            Effects(rows=((b"b", None),), later=((b"t", b"later"),)),
+            Effects(rows=((b"b", None), (b"t", b"too"))),
         ]
     )
-    assert rows == {b"a": b"row", b"d": b"4", b"l": b"local", b"t": b"later"}
+    assert rows == {b"a": b"row", b"d": b"4", b"l": b"local", b"t": b"too"}

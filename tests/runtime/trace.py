@@ -104,8 +104,7 @@ def violations(steps: Sequence[Step], effects: Mapping[int, Effects]) -> list[st
         sends, then, in_turn = (
             [(send.key or b"").decode() for send in part] for part in (one.sends, one.then, one.in_turn)
         )
-        rows = [key.decode() for key, _ in (*one.rows, *one.later)]
-        at_once = [key.decode() for key, _ in one.rows]
+        rows = [key.decode() for key, _ in one.rows]
         for name in sends:
             for key in rows:
                 must_precede(("confirmed", name), ("stored", key))
@@ -116,8 +115,6 @@ def violations(steps: Sequence[Step], effects: Mapping[int, Effects]) -> list[st
         for name in in_turn:
             for name_sent in sends:
                 must_precede(("confirmed", name_sent), ("sent", name))
-            for key in at_once:
-                must_precede(("stored", key), ("sent", name))
         for token in one.expects:
             giver = granted.get(token)
             if giver is None:
@@ -127,9 +124,7 @@ def violations(steps: Sequence[Step], effects: Mapping[int, Effects]) -> list[st
                     if when("sent", later) < never:
                         found.append(f"sent {later} without receipt {token}")
                 continue
-            for row, _ in effects[giver].rows:  # `then` goes in the commit of the receipt itself.
-                for later in in_turn:
-                    must_precede(("stored", row.decode()), ("sent", later))
+            for row, _ in effects[giver].rows:
                 must_precede(("stored", row.decode()), ("acked", offset))
         for earlier in (other for other in effects if other < offset):
             for name in in_turn:
