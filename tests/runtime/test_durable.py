@@ -17,6 +17,7 @@ from stream_app.runtime import steps
 from stream_app.runtime.client import KafkaUnavailable, Publisher, TopicAbsent, read_topic
 from stream_app.runtime.durable import Fenced, Unfenced
 from stream_app.runtime.lane import Lane
+from stream_app.runtime.pending_rows import PendingRows
 from stream_app.runtime.record_batches import MAX_BATCH_BYTES, Partitioner
 from stream_app.runtime.tables import Rows
 from stream_app.settings import Settings
@@ -371,7 +372,7 @@ async def test_a_lane_reaches_its_steps_in_order(line: Line, monkeypatch: pytest
 
     effects = Effects(sends=tuple(output(b"a")), rows=((b"row", b"1"),))
     failures: list[object] = []
-    lane = Lane("evidence/1", lambda batch: [effects] * len(batch), owner, lambda *it: failures.append(it), rows=store)
+    lane = Lane("evidence/1", lambda batch: [effects] * len(batch), owner, lambda *it: failures.append(it), rows=PendingRows(store))
     monkeypatch.setattr(steps, "watch", watch)
     await lane.submit([record(0), record(1)], acked.append)
     await until(lambda: acked, 30)
@@ -403,7 +404,7 @@ async def test_whatever_step_it_dies_at_the_successor_leaves_one_of_everything(
                 for one in batch
             ]
 
-        return Lane("evidence/1", fold, durable, lambda *it: failed.append(it), rows=rows)
+        return Lane("evidence/1", fold, durable, lambda *it: failed.append(it), rows=PendingRows(rows))
 
     failed: list[object] = []
     acked: list[int] = []
