@@ -138,9 +138,17 @@ class Cluster(OneBroker):
 
     async def _coordinators(self) -> list[int]:
         """The leader of each partition of the transaction log: the coordinators of transactions."""
-        async with kafka_admin(self._bootstrap) as admin:
-            (described,) = await admin.describe_topics(["__transaction_state"])
-        return [partition["leader"] for partition in described["partitions"]]
+        until = time.monotonic() + UP_WITHIN_S
+        while True:
+            try:
+                async with kafka_admin(self._bootstrap) as admin:
+                    (described,) = await admin.describe_topics(["__transaction_state"])
+            except (KafkaError, OSError):  # The client may choose the broker that was just killed.
+                if time.monotonic() > until:
+                    raise
+                await asyncio.sleep(0.5)
+            else:
+                return [partition["leader"] for partition in described["partitions"]]
 
     async def restart(self) -> None:
         """kill -9 the broker that coordinates most transactions; it is lost for a while, then comes back."""
