@@ -45,8 +45,8 @@ class AfterBursts:
     """When to ask: where nothing is behind, at the first look after a burst, and then after twice as many each time.
 
     Again and again because what a burst took is let go bit by bit: at the first look lanes may still hold what they had
-    just made durable, and a store its buffers. Asking costs milliseconds, and each page that is given back for nothing a
-    fault.
+    just made durable, and a store its buffers. Asking costs milliseconds, and a fault for each page that is given back
+    for nothing.
     """
 
     def __init__(self) -> None:

@@ -3,7 +3,8 @@
 The client library makes one object of a record, and ours would be a second. So here its own reader of batches, in C, is
 asked directly; what `PartitionRecords._unpack_records` does around it is done in the same order: checksums, aborted
 transactions and control records left out, the position moved over them. Private names relied on: of that class
-`_records, _aborted_producers, _check_crcs, _isolation_level, _consume_aborted_up_to, _contains_abort_marker`.
+`_records, _records_iterator, _aborted_producers, _check_crcs, _isolation_level, _consume_aborted_up_to,
+_contains_abort_marker`.
 """
 
 from __future__ import annotations
@@ -23,6 +24,9 @@ def unpacked(fetched: Any, topic: str) -> list[Incoming]:
     `topic` is the name without prefix. Moves `next_fetch_offset` behind what was read. Raises CorruptRecordException;
     then nothing of it may be used, and it must be fetched again.
     """
+    # It holds itself by the iterator that nobody asks here, and with itself all the bytes of the fetch: a megabyte each
+    # that only the garbage collector's last generation would have found.
+    fetched._records_iterator = None
     partition: int = fetched._tp.partition
     batches = fetched._records
     made: list[Incoming] = []

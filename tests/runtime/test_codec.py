@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import struct
+import weakref
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -74,6 +76,23 @@ class Log:
 
 def read(*batches: Batch, begin: int = 0) -> list[Incoming]:
     return unpacked(Log(list(batches)).fetched(begin), "tool-call")
+
+
+def test_the_bytes_of_a_fetch_are_let_go_with_it() -> None:
+    def freed(*, read: bool) -> bool:
+        fetched = Log([Batch(41, [(b"k", b"{}", [])])]).fetched()
+        watched = weakref.ref(fetched)
+        if read:
+            unpacked(fetched, "tool-call")
+        del fetched
+        return watched() is None
+
+    gc.disable()
+    try:
+        assert freed(read=True)
+        assert not freed(read=False), "the library has changed: it holds itself no more"
+    finally:
+        gc.enable()
 
 
 def test_a_record_keeps_its_position_time_key_and_bytes() -> None:
