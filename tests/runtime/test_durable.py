@@ -372,7 +372,8 @@ async def test_a_lane_reaches_its_steps_in_order(line: Line, monkeypatch: pytest
 
     effects = Effects(sends=tuple(output(b"a")), rows=((b"row", b"1"),))
     failures: list[object] = []
-    lane = Lane("evidence/1", lambda batch: [effects] * len(batch), owner, lambda *it: failures.append(it), rows=PendingRows(store))
+    rows = PendingRows(store)
+    lane = Lane("evidence/1", lambda batch: [effects] * len(batch), owner, lambda *it: failures.append(it), rows=rows)
     monkeypatch.setattr(steps, "watch", watch)
     await lane.submit([record(0), record(1)], acked.append)
     await until(lambda: acked, 30)
