@@ -84,7 +84,14 @@ class Cluster(OneBroker):
         return ",".join(f"{LOOPBACK}:{ports['broker']}" for ports in self._ports.values())
 
     def up(self) -> Endpoints:
-        """Start the store and three brokers. Raises StackError."""
+        """Start the store and three brokers. Raises StackError; then nothing is left running."""
+        try:
+            return self._up()
+        except BaseException:
+            self.down()
+            raise
+
+    def _up(self) -> Endpoints:
         stack = self._stack.up()
         lone = self._stack.directory.load()["kafka"].process
         assert lone is not None
