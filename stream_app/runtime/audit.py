@@ -5,6 +5,8 @@ Read from outside, from topics alone: what was put in, what was refused, what th
 
 from __future__ import annotations
 
+import asyncio
+import time
 from base64 import b64decode
 from collections import Counter
 from dataclasses import dataclass, field
@@ -17,6 +19,9 @@ from stream_app.runtime import changelogs
 from stream_app.runtime.client import read_topic
 from stream_app.settings import Settings
 from stream_app.topics import DEAD_LETTERS, INTAKE_TOPICS, PACKETS, SEAL_ORDERS
+
+PATIENCE_S = 4.0
+"""How long rows that wait in a stage (`lane.LATER_S`) may take to be there."""
 
 Ending = Literal["used", "duplicate", "conflict", "dead_letter", "parked", "late"]
 
@@ -61,7 +66,20 @@ class Matching:
 
 
 async def accounting(settings: Settings) -> Accounting:
-    """Account for every position of the input topics. Raises KafkaUnavailable, TopicAbsent."""
+    """Account for every position of the input topics. Raises KafkaUnavailable, TopicAbsent.
+
+    What stages remember may be a second old, and older where the broker is slow: what is not accounted for at first is
+    looked for again for a while.
+    """
+    until = time.monotonic() + PATIENCE_S
+    while True:
+        found = await _look(settings)
+        if found.closed or time.monotonic() >= until:
+            return found
+        await asyncio.sleep(1)
+
+
+async def _look(settings: Settings) -> Accounting:
     ended: dict[str, set[Ending]] = {}
     late: set[str] = set()
 
