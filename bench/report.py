@@ -63,7 +63,7 @@ def markdown(results: Mapping[str, Any], order: list[str]) -> str:
     for name, figure in figures.items():
         told = figure["settings"]
         origin_ = told.get("origin", {})
-        sizes = ", ".join(f"{key} {value:,}" for key, value in told.items() if key not in ("origin", "runs"))
+        sizes = ", ".join(f"{key} {value:,}" for key, value in sorted(told.items()) if key not in ("origin", "runs"))
         load = (origin_.get("loadAverage") or ["?"])[0]
         lines.append(
             f"| {name} | {figure['measuredAt']} | {origin_.get('commit')} | {told.get('runs', 1)} | {load} | {sizes} |"
