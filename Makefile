@@ -5,7 +5,7 @@ RUN := $(BIN)/python -m
 DEMO := $(if $(DATA),--data "$(DATA)") $(if $(CALLS),--calls $(CALLS)) $(if $(SEED),--seed $(SEED)) $(if $(filter-out 0,$(KEEP)),--keep)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test chaos chaos-long bench check fmt schemas docs lock up down clean
+.PHONY: help setup demo demo-providers test chaos chaos-long bench fuzz check fmt schemas docs lock up down clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -15,6 +15,9 @@ setup: ## make .venv from requirements.lock (every other target does it by itsel
 
 demo: setup ## replay calls through a real Kafka and S3 [DATA=dir] [CALLS=400] [SEED=7] [KEEP=1]
 	@$(BIN)/stream-app demo $(DEMO)
+
+demo-providers: setup ## calls as several providers see them, over HTTP into one packet each [DATA=dir]
+	@$(BIN)/stream-app demo-providers $(if $(DATA),--data $(DATA)) $(if $(KEEP),--keep)
 
 test: setup ## run all tests [ARGS="-k name"]
 	@$(RUN) tools.side_by_side $(ARGS)
@@ -30,6 +33,11 @@ chaos-long: setup ## 10,000 calls under 60 kills, 60 zombies, 20 rebalances, and
 
 bench: setup ## measure speed, ours and others' [ARGS="--only join --runs 3"]
 	@$(RUN) bench $(ARGS)
+
+fuzz: setup ## bend payloads of every provider, guided by coverage, and find a planted bug [MINUTES=10] [PROVIDER=name]
+	@$(RUN) pip install --quiet --upgrade --no-deps --target .dev/fuzz atheris==3.0.0
+	@PYTHONPATH=.dev/fuzz $(RUN) tests.fuzz --control --minutes 1 $(if $(SEED),--seed $(SEED))
+	@PYTHONPATH=.dev/fuzz $(RUN) tests.fuzz --minutes $(or $(MINUTES),10) $(if $(PROVIDER),--provider $(PROVIDER)) $(if $(SEED),--seed $(SEED))
 
 check: setup ## lint, types, import rules, fresh documents and schemas
 	@$(RUN) ruff check .
@@ -51,9 +59,9 @@ docs: setup ## write the generated pages of docs/ anew
 
 lock: setup ## resolve pyproject.toml anew into requirements.lock and deploy/docker/requirements.lock
 	@$(RUN) pip install --quiet --upgrade --target .dev/uv uv
-	@.dev/uv/bin/uv pip compile --quiet --universal --generate-hashes --extra embedded --extra dev --python-version 3.11 \
+	@.dev/uv/bin/uv pip compile --quiet --universal --generate-hashes --extra embedded --extra ner --extra dev --python-version 3.11 \
 		--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" -o requirements.lock pyproject.toml
-	@.dev/uv/bin/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 -c requirements.lock \
+	@.dev/uv/bin/uv pip compile --quiet --universal --generate-hashes --extra ner --python-version 3.11 -c requirements.lock \
 		--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" -o deploy/docker/requirements.lock \
 		pyproject.toml deploy/docker/build.in
 

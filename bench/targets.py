@@ -63,6 +63,9 @@ TARGETS: tuple[Target, ...] = (
     Target("growth.state", "CPU per event, many open calls over few", "x", "lower", 1.25, 1.1),
     Target("growth.workers", "CPU per event, two workers over one", "x", "lower", 1.25, 1.1),
     Target("deadline.p99", "deadline overshoot on a silent cluster: p99", "s", "lower", 1.0),
+    Target("identity.cost", "CPU per event, by names over by IDs", "x", "lower", 1.5),
+    Target("gateway.p99", "gateway, 550 webhooks/s on one core: p99", "ms", "lower", 100),
+    Target("gateway.cpu", "gateway, 550 webhooks/s: CPU", "% of a core", "lower", 100),
 )
 
 

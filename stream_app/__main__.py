@@ -18,15 +18,25 @@ LOG_LEVEL = "STREAM_APP_LOG_LEVEL"
 
 COMMANDS: tuple[tuple[str, str, str, str], ...] = (
     ("demo", "stream_app.cli.demo", "demo", "Replay conversations through the whole line and check what comes out."),
+    (
+        "demo-providers",
+        "stream_app.cli.demo_providers",
+        "demo_providers",
+        "Send calls as several providers see them, and get one packet for each.",
+    ),
     ("dev", "stream_app.cli.dev", "dev", "Start, look at and stop the embedded Kafka broker and S3 server."),
     ("topics", "stream_app.cli.topics", "topics", "Create and check topics; activate the policy."),
     ("worker", "stream_app.cli.worker", "worker", "Run stages of the line until stopped."),
     ("health", "stream_app.cli.health", "health", "Ask a running worker whether its stages get on."),
     ("stage", "stream_app.cli.worker", "stage", "Run one stage in this process, without a supervisor."),
     ("packets", "stream_app.cli.packets", "packets", "Look at packets as they come."),
+    ("packet", "stream_app.cli.packet", "packet", "Work with one packet: open its artifacts."),
+    ("report", "stream_app.cli.report", "report", "Count a week of packets: no calls, no small groups."),
     ("why", "stream_app.cli.why", "why", "Say what is known of one call, by any of its names."),
+    ("joins", "stream_app.cli.joins", "joins", "List calls that wait for evidence, and whose job it is."),
     ("alerts", "stream_app.cli.alerts", "alerts", "Look at join alerts, or forward them to a webhook."),
     ("verify", "stream_app.cli.verify", "verify", "Check a manifest or packet against its stored bytes."),
+    ("keys", "stream_app.cli.keys", "keys", "Make and show the keys that manifests are signed with."),
     ("audit", "stream_app.cli.audit", "audit", "Account for every input position."),
     (
         "partitions",
@@ -35,6 +45,23 @@ COMMANDS: tuple[tuple[str, str, str, str], ...] = (
         "Look at paused input partitions; pause them and let them go on.",
     ),
     ("policy", "stream_app.cli.policy", "policy", "Check and show policy files."),
+    ("gateway", "stream_app.cli.gateway", "gateway", "Take providers' webhooks until stopped."),
+    ("gates", "stream_app.cli.gates", "gates", "Try the gates on packets that they must reject."),
+    ("iam-policies", "stream_app.cli.iam_policies", "iam_policies", "Print what each role may do in object storage."),
+    ("doctor", "stream_app.cli.doctor", "doctor", "Try out store, Kafka, settings and gates before use."),
+    (
+        "check-signature",
+        "stream_app.cli.check_signature",
+        "check_signature",
+        "Say whether a webhook is authentic, and if not, why.",
+    ),
+    (
+        "normalize",
+        "stream_app.cli.normalize",
+        "normalize_command",
+        "Show which events a provider's payloads come to.",
+    ),
+    ("redact", "stream_app.cli.redact", "redact", "Show a transcript as it would leave, every personal value masked."),
     ("convert", "stream_app.cli.convert", "convert", "Turn conversations (JSON Lines) into the events of production."),
 )
 """(name, module, attribute, one line of help); modules are imported only when their command is used."""
@@ -109,6 +136,7 @@ def main() -> None:
 
 def _of_the_surroundings(error: Exception) -> None:
     """Say what is no defect, and exit. The rooms it comes from are imported here: not by every command's start."""
+    from stream_app.engines.signing import SigningKeyError
     from stream_app.pipeline.ports import StoreError
     from stream_app.policy_file import PolicyFileError
     from stream_app.runtime.admin import TopicCreationFailed
@@ -118,6 +146,9 @@ def _of_the_surroundings(error: Exception) -> None:
     if isinstance(error, PolicyFileError):
         # The policy of the settings: commands that are given a file explain it themselves.
         click.echo(f"{error}\nSTREAM_APP_POLICY_FILE names this policy file", err=True)
+        sys.exit(2)
+    if isinstance(error, SigningKeyError):
+        click.echo(str(error), err=True)
         sys.exit(2)
     if isinstance(error, KafkaUnavailable | TopicAbsent | TopicCreationFailed | StoreError | TelemetryError):
         click.echo(str(error), err=True)

@@ -5,6 +5,9 @@ A room that one stage alone needs is imported for that stage: loading them all i
 
 from __future__ import annotations
 
+import os
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING
 
 from stream_app import policy_file
@@ -13,10 +16,22 @@ from stream_app.marked_yaml import Mark, Mistake
 from stream_app.runtime.bindings import IdentityBinding, IntakeBinding, JoinBinding, SealBinding
 from stream_app.runtime.host import Binding
 from stream_app.settings import Settings, StageName
-from stream_app.telemetry import Telemetry
+from stream_app.telemetry import Recorder, Telemetry
+from stream_app.topics import INTAKE_TOPICS
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from stream_app.engines.redaction.pool import RedactionPool
+    from stream_app.engines.signing import Ed25519Signer
+    from stream_app.gateway.content import InlineContent
+    from stream_app.gateway.server import Gateway
+    from stream_app.providers.privacy import Screen
+    from stream_app.runtime.call_api import CallApi
+    from stream_app.runtime.stage_line import StageLine
+    from stream_app.sinks.links import LinkFetcher
     from stream_app.sinks.s3 import S3ObjectStore
+    from stream_app.sinks.staged import StagedStore
 
 
 def policy_of(settings: Settings) -> Policy:
@@ -45,14 +60,158 @@ def object_store(settings: Settings) -> S3ObjectStore:
     )
 
 
+def staged_store(settings: Settings) -> StagedStore | None:
+    """The object store with what is staged encrypted; None where no key is set. Raises KeyFormatError, OSError."""
+    from stream_app.engines.encryption import StagingCipher, keys_of
+    from stream_app.sinks.staged import StagedStore
+
+    if settings.staging_key_file is not None:
+        text = settings.staging_key_file.read_text()
+    elif settings.staging_key is not None:
+        text = settings.staging_key.get_secret_value()
+    else:
+        return None
+    return StagedStore(object_store(settings), StagingCipher(keys_of(text)), settings.staging_bucket)
+
+
+def link_fetcher(settings: Settings) -> LinkFetcher:
+    """What fetches links of the allowed hosts (an async context manager)."""
+    from stream_app.sinks.links import LinkFetcher
+
+    return LinkFetcher(
+        settings.gateway_link_hosts, max_bytes=settings.gateway_link_max_bytes, within_s=settings.gateway_link_s
+    )
+
+
+@asynccontextmanager
+async def gateway(settings: Settings, recorder: Recorder) -> AsyncIterator[Gateway]:
+    """The gateway with what it needs, opened; it is served by whoever asks for it.
+
+    Raises SecretsError and KeyFormatError for what cannot be used. Broker and store may be away: it says so by /readyz.
+    """
+    from stream_app.gateway.reception import Reception
+    from stream_app.gateway.secrets import SecretSource
+    from stream_app.gateway.server import Address, Gateway, Limits
+    from stream_app.gateway.staging import Stager
+    from stream_app.runtime.confirmed import KafkaWriter
+    from stream_app.sinks.metered import MeteredStore
+
+    secrets = SecretSource.of(settings)
+    key = settings.name_key
+    async with AsyncExitStack() as opened:
+        staged = staged_store(settings) if settings.gateway_stage else None
+        store = None if staged is None else MeteredStore(await opened.enter_async_context(staged), recorder)
+        links = await opened.enter_async_context(link_fetcher(settings))
+        writer = await opened.enter_async_context(KafkaWriter(settings, [topic.name for topic in INTAKE_TOPICS]))
+        stager = Stager(store, settings.staging_bucket, links, enabled=settings.gateway_stage)
+        reception = Reception(
+            secrets=secrets.secrets,
+            stager=stager,
+            writer=writer,
+            within_s=settings.gateway_confirm_s,
+            name_key=b"" if key is None else key.get_secret_value().encode(),
+        )
+        yield Gateway(
+            reception,
+            Limits(settings.gateway_max_body_bytes, settings.gateway_in_flight, settings.drain_s),
+            Address(settings.gateway_public_url, settings.gateway_trust_forwarded_proto),
+            ready={"broker": writer.ask, "store": stager.ask},
+            problems=lambda: secrets.problems,
+            observe=lambda provider, outcome, seconds: recorder.webhook(provider, outcome, seconds=seconds),
+        )
+
+
+@asynccontextmanager
+async def call_api(settings: Settings, lines: Mapping[str, StageLine], token: str | None) -> AsyncIterator[CallApi]:
+    """What a worker answers about calls, out of its own stages (`lines`) and of other workers."""
+    from secrets import token_urlsafe
+
+    from stream_app.runtime import announced
+    from stream_app.runtime.call_api import CallApi
+    from stream_app.runtime.inquiry import Workers
+
+    own = token or token_urlsafe(32)
+
+    def peers() -> list[announced.Announced]:
+        named = [announced.Announced(url, own) for url in settings.peers]
+        return [*announced.running(settings, besides=os.getpid()), *named]
+
+    async with Workers(settings, lines, peers) as workers:
+        yield CallApi(workers, token=token, own=own, host=settings.health_host, screen=name_screen(settings))
+
+
+def name_screen(settings: Settings) -> Screen:
+    """Masks names that hold a phone number, as the adapters do."""
+    from stream_app.providers.privacy import Screen
+
+    key = settings.name_key
+    return Screen(key=b"" if key is None else key.get_secret_value().encode())
+
+
+def inline_content(settings: Settings) -> InlineContent:
+    """Where intake puts content away that came inline in providers' records."""
+    from stream_app.gateway.content import InlineContent
+
+    return InlineContent(
+        lambda: staged_store(settings),
+        settings.staging_bucket,
+        link_fetcher(settings),
+        enabled=settings.gateway_stage,
+    )
+
+
+def redaction_pool(settings: Settings) -> RedactionPool | None:
+    """What redacts transcripts, in processes of its own; None where the settings switch it off."""
+    if settings.redaction == "off":
+        return None
+    from stream_app.engines.redaction.pool import RedactionPool
+
+    return RedactionPool(
+        processes=settings.redaction_processes,
+        timeout_s=settings.redaction_timeout_s,
+        use_model=settings.redaction == "rules_and_model",
+        organisations=settings.organisations,
+    )
+
+
+def signer(settings: Settings) -> Ed25519Signer | None:
+    """What signs manifests; None where the settings switch it off in so many words.
+
+    Raises SigningKeyError where there is no usable key: a line that should sign never seals without.
+    """
+    from stream_app.engines.signing import Ed25519Signer, SigningKeyError
+
+    if settings.signing == "off":
+        return None
+    if settings.signing_key is not None:
+        return Ed25519Signer.from_pem(settings.signing_key.get_secret_value().encode())
+    if settings.signing_key_file is None:
+        raise SigningKeyError(
+            "no signing key: `stream-app keys generate` makes one for STREAM_APP_SIGNING_KEY_FILE; "
+            "STREAM_APP_SIGNING=off seals unsigned"
+        )
+    try:
+        return Ed25519Signer.from_pem(settings.signing_key_file.read_bytes())
+    except OSError as error:
+        raise SigningKeyError(f"STREAM_APP_SIGNING_KEY_FILE cannot be read: {error.strerror}") from error
+
+
 def binding_of(stage: StageName, settings: Settings, telemetry: Telemetry) -> Binding:
     """The stage, wired to what it needs."""
     match stage:
         case "intake":
-            return IntakeBinding(settings, telemetry)
+            return IntakeBinding(settings, telemetry, inline_content(settings))
         case "identity":
             return IdentityBinding(settings, telemetry, policy_of(settings))
         case "join":
             return JoinBinding(settings, telemetry, policy_of(settings))
         case "seal":
-            return SealBinding(settings, telemetry, object_store(settings), policy_of(settings))
+            return SealBinding(
+                settings,
+                telemetry,
+                # What a gateway has put away is read as it was before.
+                staged_store(settings) or object_store(settings),
+                policy_of(settings),
+                redaction_pool(settings),
+                sign=signer(settings),
+            )

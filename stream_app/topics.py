@@ -64,7 +64,8 @@ REVIEW_RECORDED = Topic(
     "review-recorded", "input", "canonicalCallId", (events.ReviewRecorded,), "A reviewer's outcome.", append_time=True
 )
 PROVIDER_RECORDS = Topic(
-    "provider-records", "input", "the producer's own", (), "Raw provider payloads; adapters come with a later release.",
+    "provider-records", "input", "the producer's own", (),
+    "Providers' own payloads, OTLP among them; intake runs the adapter.",
     max_message_bytes=8 * MIB, append_time=True,
 )  # fmt: skip
 IDENTITY = Topic(
@@ -118,7 +119,7 @@ INTAKE_TOPICS: tuple[Topic, ...] = (
     CALL_ENDED, EVALUATION_COMPLETED, TOOL_CALL, ARTIFACT_READY, TRACE_COMPLETED, CALL_REPORTED, SELECTION_REQUESTED,
     IDENTITY_LINKED,
 )  # fmt: skip
-"""What intake reads today."""
+"""What intake reads, one type of event a topic. Beside them: what `provider_topics` of the settings names."""
 
 
 def topic_named(name: str) -> Topic:

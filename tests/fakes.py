@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from hashlib import sha256
 from typing import Literal
 
-from stream_app.pipeline.ports import ObjectInfo, ObjectMissing, ObjectStore, ObjectTooLarge, StoreError
+from stream_app.pipeline.ports import ObjectInfo, ObjectMissing, ObjectStore, ObjectTooLarge, StoreError, Tee
 
 Operation = Literal["put_once", "put", "get", "head", "digest", "list"]
 
@@ -74,12 +74,14 @@ class InMemoryObjectStore:
         self._enter("head", uri)
         return ObjectInfo(uri, len(self._at(uri)), self.media_types.get(uri))
 
-    async def digest(self, uri: str, *, max_bytes: int) -> tuple[str, int]:
+    async def digest(self, uri: str, *, max_bytes: int, tee: Tee | None = None) -> tuple[str, int]:
         """SHA-256 (hex) and size."""
         self._enter("digest", uri)
         body = self._at(uri)
         if len(body) > max_bytes:
             raise ObjectTooLarge(uri, f"{len(body)} bytes")
+        if tee is not None:
+            tee(body)
         return sha256(body).hexdigest(), len(body)
 
     async def list(self, prefix: str) -> AsyncIterator[str]:

@@ -22,7 +22,9 @@ from stream_app.pipeline.intake import Intake
 from stream_app.pipeline.join import PORTION, JoinPartition, local_rows
 from stream_app.pipeline.ports import Effects, Headers, Incoming, Outgoing
 from stream_app.policy_file import default_policy
+from stream_app.runtime.instruments import join_observer
 from stream_app.runtime.memory_rows import MemoryRows
+from stream_app.telemetry.export import disabled
 from stream_app.topics import EVIDENCE, IDENTITY, INTAKE_TOPICS, TOPICS
 
 START_MS = 1_780_511_951_000
@@ -105,7 +107,8 @@ class Simulator:
         self.lanes[IDENTITY.name, partition] = Lane(stage.handle, rows)
 
     def _open_join(self, partition: int, rows: LoggedRows) -> None:
-        stage = self.joins[partition] = JoinPartition(partition, rows, self.policy, portion=self.portion)
+        observe = join_observer(disabled().recorder)  # It refuses what production's would refuse.
+        stage = self.joins[partition] = JoinPartition(partition, rows, self.policy, observe, self.portion)
         stage.recover()
         self.lanes[EVIDENCE.name, partition] = Lane(stage.handle, rows, stage.fold)
 

@@ -7,11 +7,12 @@ from pathlib import Path
 import pytest
 
 from stream_app import app, policy_file, telemetry
+from stream_app.engines.signing import SigningKeyError
 from stream_app.policy_file import default_policy
 from stream_app.settings import STAGES, Settings
 from stream_app.topics import TOPICS
 
-SETTINGS = Settings(s3_endpoint="http://127.0.0.1:1", s3_access_key="a", s3_secret_key="s")
+SETTINGS = Settings(s3_endpoint="http://127.0.0.1:1", s3_access_key="a", s3_secret_key="s", signing="off")
 
 
 def test_each_stage_is_bound_to_topics_that_exist() -> None:
@@ -37,3 +38,11 @@ async def test_a_store_that_is_away_is_no_reason_not_to_start() -> None:
     async with store as connected:
         with pytest.raises(Exception, match="127"):
             await connected.head("s3://bucket/key")
+
+
+def test_a_line_that_should_sign_does_not_start_without_a_key(tmp_path: Path) -> None:
+    with pytest.raises(SigningKeyError, match="STREAM_APP_SIGNING_KEY_FILE"):
+        app.signer(Settings())
+    with pytest.raises(SigningKeyError, match="cannot be read"):
+        app.signer(Settings(signing_key_file=tmp_path / "nowhere.pem"))
+    assert app.signer(Settings(signing="off")) is None

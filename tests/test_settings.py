@@ -29,6 +29,7 @@ def test_the_environment_sets_them(monkeypatch: pytest.MonkeyPatch) -> None:
         ("SOURCE_BUCKETS", '"drop"'),
         ("SOURCE_BUCKETS", "[1]"),
         ("SOURCE_BUCKETS", ""),
+        ("GATEWAY_LINK_HOSTS", "example.org"),
     ],
 )
 def test_a_wrong_value_is_refused(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:

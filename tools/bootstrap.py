@@ -105,7 +105,7 @@ def set_up(root: Path, *, force: bool = False, without_ensurepip: bool = False) 
         _install_pip(python)
     lock = root / "requirements.lock"
     _run_pip(
-        [*pip, "install", "--progress-bar=off", "--require-hashes", "-r", str(lock)],
+        [*pip, "install", "--progress-bar=off", "--no-deps", "--require-hashes", "-r", str(lock)],
         "installing the locked packages",
         total=len(re.findall(r"(?m)^\S+==", lock.read_text())),
     )

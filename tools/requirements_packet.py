@@ -28,7 +28,7 @@ _SOURCES = "tests/core/test_sources.py::test_the_contracts_call_has_two_sources"
 _STUB = "tests/core/test_publication.py::test_a_stub_says_why_and_nothing_of_what_was_said_or_done"
 _NO_PAYLOAD = "tests/pipeline/test_intake.py::test_no_payload_of_a_tool_goes_further"
 _PARKED = "tests/core/test_identity.py::test_events_park_until_a_link_releases_them_in_their_order"
-_REFUSED = "tests/pipeline/test_identity.py::test_a_claim_on_another_calls_alias_is_refused_and_accounted_for"
+_REFUSED = "tests/pipeline/test_identity.py::test_an_alias_given_to_two_calls_is_disputed_and_nothing_is_lost"
 _NAMED = "tests/core/test_join.py::test_deadline_names_what_never_came_and_what_was_declared_never"
 
 
@@ -58,12 +58,11 @@ PACKET_ROWS: tuple[Row, ...] = (
     _field("agentVersion", "As call-ended states it.", "agent_version"),
     _field(
         "redactedTranscriptUri",
-        "A copy, named by its digest, of a transcript whose source states it as redacted.",
+        "A copy, named by its digest: as it came where its source states it as redacted, else redacted here.",
         "redacted_transcript_uri",
         _UNREDACTED,
-        6,
     ),
-    _field("audioUri", "A pointer to the recording where it lies; never a copy.", "audio_uri", _SOURCES, 6),
+    _field("audioUri", "A pointer to the recording where it lies; never a copy.", "audio_uri", _SOURCES),
     _field("traceId", "As any evidence states it; it counts as an alias too.", "trace_id"),
     _field("toolEvidence", "Each tool call in summary, with what was computed about it.", "tool_evidence", _FINDINGS),
     _field("evaluationResult", "Score with rubric, versions and label.", "evaluation_result"),
@@ -77,9 +76,12 @@ PACKET_ROWS: tuple[Row, ...] = (
     ),
     _reason(
         "failed_tool_call",
-        "Findings: failed, timed out, invalid result, duplicated write. Wrong arguments come later.",
-        (_EACH_REASON, _FINDINGS),
-        6,
+        "Findings: failed, timed out, invalid result, duplicated write, wrong arguments.",
+        (
+            _EACH_REASON,
+            _FINDINGS,
+            "tests/core/test_tool_rules.py::test_the_default_policy_exports_a_call_with_wrong_arguments_once_its_tools_are_known",
+        ),
     ),
     _reason(
         "unsafe_or_noncompliant",
@@ -128,10 +130,13 @@ PACKET_ROWS: tuple[Row, ...] = (
     Row(
         "Manifest questions",
         "whether it changed after review",
-        "`stream-app verify` on stored bytes; the previous version's hash. Signatures come later.",
-        (_VERIFY,),
-        (_FLIPPED,),
-        6,
+        "`stream-app verify` on stored bytes, the signature beside them, the previous version's hash.",
+        (_VERIFY, "stream_app.core.attestation", "stream_app.core.chain"),
+        (
+            _FLIPPED,
+            "tests/core/test_attestation.py::test_another_key_another_manifest_or_no_key_proves_nothing",
+            "tests/core/test_chain.py::test_a_gap_is_named_also_a_wide_one",
+        ),
     ),
     Row(
         "Rules",

@@ -8,6 +8,7 @@ _PACKET = "stream_app.core.packet:Packet"
 _MANIFEST = "stream_app.core.manifest:Manifest"
 _SEALER = "stream_app.pipeline.seal:Sealer"
 _ROWS = "stream_app.core.selection.reasons:reasons_of"
+_REGISTRY = "stream_app.providers.registry"
 _SUMMARY = "stream_app.core.summaries:summarise"
 
 _INPUTS = "tests/house/test_schemas.py::test_contract_inputs_satisfy_schema_and_model"
@@ -27,41 +28,41 @@ _NOT_COPIED = "tests/pipeline/test_seal.py::test_the_recording_is_never_read_who
 _ADOPTS = "tests/pipeline/test_seal.py::test_whoever_comes_second_adopts_what_was_committed_even_if_a_source_changed"
 _NO_PAYLOAD = "tests/pipeline/test_intake.py::test_no_payload_of_a_tool_goes_further"
 _PARKED = "tests/core/test_identity.py::test_events_park_until_a_link_releases_them_in_their_order"
-_REFUSED = "tests/pipeline/test_identity.py::test_a_claim_on_another_calls_alias_is_refused_and_accounted_for"
+_REFUSED = "tests/pipeline/test_identity.py::test_an_alias_given_to_two_calls_is_disputed_and_nothing_is_lost"
+_ADAPTERS = "tests/contracts/test_adapters.py::test_events_are_what_the_published_schemas_say"
+_KEPT_OUT = "tests/contracts/test_adapters.py::test_strange_fields_change_nothing_and_what_must_not_leave_does_not"
+_ORDERS = "tests/pipeline/test_identity.py::test_all_120_orders_of_five_events_that_name_no_call_end_in_one_minted_call"
 _DORMANT = "tests/core/test_join.py::test_settled_without_a_reason_stays_in"
 
 PROCESS_ROWS: tuple[Row, ...] = (
     Row(
         "Source systems",
         "Telephony provider",
-        "Identity, times, disconnect reason and line quality in `call-ended`. Adapters for payloads come later.",
-        ("stream_app.core.events:CallEnded.disconnect_reason", "stream_app.core.events:CallQuality"),
-        (_INPUTS,),
-        5,
+        "Identity, times, disconnect reason and line quality in `call-ended`, made of Twilio's and Connect's payloads.",
+        ("stream_app.core.events:CallEnded.disconnect_reason", "stream_app.core.events:CallQuality", _REGISTRY),
+        (_INPUTS, _ADAPTERS),
     ),
     Row(
         "Source systems",
         "Voice agent platform",
-        "Transcript, recording, log and capture by reference (`call-ended`, `artifact-ready`); measures.",
-        ("stream_app.core.events:ArtifactReady", "stream_app.core.events:Measures"),
-        (_INPUTS,),
-        5,
+        "Transcript, recording, log and capture by reference (`call-ended`, `artifact-ready`); measures; of Vapi,"
+        " Retell, ElevenLabs and Pipecat.",
+        ("stream_app.core.events:ArtifactReady", "stream_app.core.events:Measures", _REGISTRY),
+        (_INPUTS, _ADAPTERS),
     ),
     Row(
         "Source systems",
         "Media runtime",
-        "Room and egress IDs are aliases; recordings come as `artifact-ready`.",
-        ("stream_app.core.identities:PRECEDENCE",),
-        (_INPUTS, _WHOLE),
-        5,
+        "Room and egress IDs are aliases; recordings come as `artifact-ready`, or as never coming.",
+        ("stream_app.core.identities:PRECEDENCE", _REGISTRY),
+        (_INPUTS, _WHOLE, _ADAPTERS),
     ),
     Row(
         "Source systems",
         "Evaluation system",
-        "`evaluation-completed` with rubric, score, assertions, versions and failure label.",
-        ("stream_app.core.events:EvaluationCompleted",),
-        (_INPUTS,),
-        5,
+        "`evaluation-completed` with rubric, score, assertions, versions and failure label, also of OpenTelemetry.",
+        ("stream_app.core.events:EvaluationCompleted", _REGISTRY),
+        (_INPUTS, _ADAPTERS),
     ),
     Row(
         "Source systems",
@@ -69,7 +70,6 @@ PROCESS_ROWS: tuple[Row, ...] = (
         "`tool-call` with status, retries and side-effect proof; payloads become summaries at the door.",
         ("stream_app.core.events:ToolCall", _SUMMARY),
         (_INPUTS, _NO_PAYLOAD),
-        5,
     ),
     Row(
         "Source systems",
@@ -89,26 +89,32 @@ PROCESS_ROWS: tuple[Row, ...] = (
     Row(
         "Steps",
         "Resolve identity",
-        "Aliases are linked to one canonical ID; a second claim on an alias is refused with an alert.",
+        "Aliases are linked to one canonical ID, minted where no system has one; two claims on one block both calls.",
         ("stream_app.core.identity:fold_link",),
-        (_PARKED, _REFUSED),
-        5,
+        (_PARKED, _REFUSED, _ORDERS),
     ),
     Row(
         "Steps",
         "Fetch transcript",
-        "Fetched from allowed buckets, checked, copied only when stated as redacted.",
-        (_SEALER,),
-        (_UNREDACTED, _NOT_SHOWN),
-        6,
+        "Fetched from allowed places and checked; copied as it is when stated as redacted, else redacted here first.",
+        (_SEALER, "stream_app.pipeline.clearance"),
+        (
+            _UNREDACTED,
+            _NOT_SHOWN,
+            "tests/pipeline/test_clearance.py::test_ours_has_a_note_and_a_report",
+            "tests/pipeline/test_clearance.py::test_a_failure_is_missing_and_never_the_raw_one",
+        ),
     ),
     Row(
         "Steps",
         "Fetch audio pointer",
-        "The URI stays where it is; digest and size are taken by streaming.",
-        (_SEALER,),
-        (_SOURCES, _NOT_COPIED),
-        6,
+        "The URI stays; digest, size and a WAV's header are read as it streams; addresses are made on demand.",
+        (_SEALER, "stream_app.core.wav:read_wav", "stream_app.cli.packet_open:open_packet"),
+        (
+            _SOURCES,
+            _NOT_COPIED,
+            "tests/cli/test_packet_open.py::test_a_reviewer_opens_the_transcript_and_not_the_recording",
+        ),
     ),
     Row(
         "Steps",
@@ -151,10 +157,12 @@ PROCESS_ROWS: tuple[Row, ...] = (
     Row(
         "Export levels",
         "aggregate_only",
-        "A packet of this level carries no artifact. The weekly report comes later.",
-        ("stream_app.core.gates.subject:Subject.figures_only",),
-        ("tests/core/test_seal.py::test_figures_only_carry_no_evidence_of_the_call",),
-        6,
+        "A packet of this level carries no artifact; the weekly report tells counts, and of no group below five.",
+        ("stream_app.core.gates.subject:Subject.figures_only", "stream_app.core.weekly:report_of"),
+        (
+            "tests/core/test_seal.py::test_figures_only_carry_no_evidence_of_the_call",
+            "tests/core/test_weekly.py::test_no_group_below_the_minimum_is_told_or_follows_from_the_total",
+        ),
     ),
     Row(
         "Export levels",
@@ -166,9 +174,12 @@ PROCESS_ROWS: tuple[Row, ...] = (
     Row(
         "Export levels",
         "raw_restricted",
-        "Bodies go to a topic of their own. Own credentials and generated access rules come later.",
-        ("stream_app.core.publication:is_restricted",),
-        ("tests/core/test_publication.py::test_blocked_and_raw_bodies_are_restricted",),
+        "Bodies go to a topic of their own; a bucket and keys of their own, with generated access rules.",
+        ("stream_app.core.publication:is_restricted", "stream_app.core.access:iam_policy"),
+        (
+            "tests/core/test_publication.py::test_blocked_and_raw_bodies_are_restricted",
+            "tests/cli/test_iam_policies.py::test_with_a_reviewers_keys_every_raw_read_fails",
+        ),
         6,
     ),
     Row(
@@ -188,10 +199,9 @@ PROCESS_ROWS: tuple[Row, ...] = (
     Row(
         "Quality gates",
         "Audio",
-        "Pointer opens; digest, channels and duration agree with what was stated.",
-        ("stream_app.core.gates.audio:check",),
-        ("tests/core/gates/test_audio.py::test_audio",),
-        6,
+        "Pointer opens; digest, channels and duration agree with the call, by the recording's own header.",
+        ("stream_app.core.gates.audio:check", "stream_app.core.wav:read_wav"),
+        ("tests/core/gates/test_audio.py::test_audio", "tests/core/gates/test_selftest.py::test_every_vector_holds"),
     ),
     Row(
         "Quality gates",
@@ -204,10 +214,12 @@ PROCESS_ROWS: tuple[Row, ...] = (
     Row(
         "Quality gates",
         "Tool evidence",
-        "Each call has summaries, latency and retries. Claims of the transcript are compared later.",
+        "Each call has summaries, latency and retries; what the agent claims must be proved by a tool call.",
         ("stream_app.core.gates.tool_evidence:check",),
-        ("tests/core/gates/test_tool_evidence.py::test_tool_evidence",),
-        6,
+        (
+            "tests/core/gates/test_tool_evidence.py::test_tool_evidence",
+            "tests/core/gates/test_selftest.py::test_every_vector_holds",
+        ),
     ),
     Row(
         "Quality gates",
@@ -233,10 +245,9 @@ PROCESS_ROWS: tuple[Row, ...] = (
     Row(
         "What not to export",
         "full raw provider logs",
-        "Logs stay references; nothing copies them.",
+        "Logs stay references; nothing copies them, and no adapter passes a payload on.",
         ("stream_app.core.sources:sources_of",),
-        (_SOURCES,),
-        5,
+        (_SOURCES, _KEPT_OUT),
     ),
     Row(
         "What not to export",
@@ -249,10 +260,9 @@ PROCESS_ROWS: tuple[Row, ...] = (
     Row(
         "What not to export",
         "unredacted personal data",
-        "Only transcripts stated as redacted are copied. Our own redaction and leak gate come later.",
-        ("stream_app.core.sources:sources_of",),
-        (_UNREDACTED,),
-        6,
+        "What is not stated as redacted is redacted here; the leak gate searches whatever leaves.",
+        ("stream_app.core.sources:sources_of", "stream_app.core.redaction.leaks"),
+        (_UNREDACTED, "tests/core/redaction/test_leaks.py::test_what_is_left_blocks_and_is_not_quoted"),
     ),
     Row(
         "What not to export",
@@ -273,8 +283,7 @@ PROCESS_ROWS: tuple[Row, ...] = (
         "prompts and hidden instructions",
         "No event has a place for them; unknown fields are dropped.",
         ("stream_app.core.artifacts:made_artifacts", "stream_app.core.model:Model"),
-        ("tests/core/test_artifacts.py::test_what_is_not_on_the_list_of_fields_never_gets_in",),
-        5,
+        ("tests/core/test_artifacts.py::test_what_is_not_on_the_list_of_fields_never_gets_in", _KEPT_OUT),
     ),
     Row(
         "What not to export",

@@ -21,14 +21,25 @@ from stream_app.dev.stack import Stack
 ROOT = Path(__file__).parents[1]
 STACK = "STREAM_APP_TEST_STACK"
 """Where tests find a stack that runs (tests/conftest.py)."""
-TOGETHER: tuple[tuple[str, ...], ...] = (("scenarios",), ("chaos", "cli"), ("runtime",))
-"""Rooms of tests that take about as long together. What is not named here is the last part."""
+TOGETHER: tuple[tuple[str, ...], ...] = (
+    ("scenarios/test_demo.py", "scenarios/test_demo_providers.py", "runtime"),
+    ("scenarios",),
+    ("chaos", "cli"),
+)
+"""Rooms of tests, and files of a room, that take about as long together. What is not named here is the last part."""
 
 
 def parts(tests: Path) -> list[list[Path]]:
-    """What each process runs: every room and every test file that stands in `tests` itself, in one part each."""
+    """What each process runs: every room and every test file that stands in `tests` itself, in one part each; of a
+    room, of which some files are named elsewhere, the others."""
     named = [[tests / room for room in rooms] for rooms in TOGETHER]
     taken = {room for rooms in named for room in rooms}
+    apart = {one for one in taken if one.suffix}
+    split = {one.parent for one in apart}
+    named = [
+        [one for room in rooms for one in (sorted({*room.glob("test_*.py")} - apart) if room in split else [room])]
+        for rooms in named
+    ]
     rest = [
         one
         for one in sorted(tests.iterdir())

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 
 from bench import meter, targets
 from bench.backlogs import primers, put_out
-from bench.calls import TRANSCRIPT, Backlog, Feed
+from bench.calls import TRANSCRIPT, Backlog, Fed, Feed
 from bench.figures.figure import Figure, Measured, WrongOutput
 from bench.figures.join import orders_of
 from bench.kafka import Kafka
@@ -45,8 +46,13 @@ async def store_transcript(line: Line) -> None:
         await store.put(TRANSCRIPT, write_json({"turns": turns}), media_type="application/json")
 
 
-async def _pass(line: Line, output: str, feed: Feed, options: Options, calls: int) -> tuple[float, float, int, Backlog]:
-    """One backlog through a line that runs: (wall seconds, CPU seconds, events, what was fed)."""
+async def _pass(
+    line: Line, output: str, feed: Feed, options: Options, calls: int, written: Callable[[Fed], bytes] | None = None
+) -> tuple[float, float, int, Backlog]:
+    """One backlog through a line that runs: (wall seconds, CPU seconds, events, what was fed).
+
+    `written`: what is fed in place of each record's own bytes.
+    """
     begins = await line.kafka.ends(output)
     backlog = feed.backlog("b0", calls, seed=options.seed, at_ms=time.time_ns() // 1_000_000)
     expected = sum(is_selected(line.policy, call) for call in backlog.complete)
@@ -54,7 +60,8 @@ async def _pass(line: Line, output: str, feed: Feed, options: Options, calls: in
         process.pause()
     try:
         names = inputs_of(line)
-        await line.kafka.feed((names[one.topic], one.key, one.value) for one in backlog.records)
+        values = ((one, one.value if written is None else written(one)) for one in backlog.records)
+        await line.kafka.feed((names[one.topic], one.key, value) for one, value in values)
         pids = [process.pid for process in line.processes]
         used, began = meter.cpu_seconds(pids), time.monotonic()
     finally:
@@ -123,6 +130,35 @@ async def measure_packets(options: Options, kafka: Kafka) -> Measured:
     return Measured([targets.row("packets.wall", Spread.of(rates).median)], details)
 
 
+async def measure_identity(options: Options, kafka: Kafka) -> Measured:
+    """The same events, each knowing some name of its call, and each carrying its call's ID: what names cost."""
+    calls = max(100, round(options.calls * SHARE_OF_CALLS["orders"]))
+    ways: dict[str, Callable[[Fed], bytes] | None] = {"names": None, "ids": _with_id}
+    cost: dict[str, list[float]] = {way: [] for way in ways}
+    for run in range(1, options.runs + 1):
+        for way, written in ways.items():  # By turns, so that both see the same machine.
+            options.say(f"identity, by {way}, run {run} of {options.runs}")
+            async with line_of_run(options, kafka, policy(selected=1.0)) as line:
+                line.worker(UNSEALED)
+                feed = Feed("input")
+                await prime(line, line.orders, feed)
+                begins = await kafka.ends(line.orders)
+                _, used, events, backlog = await _pass(line, line.orders, feed, options, calls, written)
+                if wrong := faults(await orders_of(kafka, line.orders, begins), backlog.complete):
+                    raise WrongOutput(f"identity by {way}: {'; '.join(wrong)}")
+            options.say(f"  {used / events * 1e6:,.0f} us of CPU an event")
+            cost[way].append(used / events * 1e6)
+    names, ids = Spread.of(cost["names"]), Spread.of(cost["ids"])
+    details = {"microsecondsAnEvent": {"names": names.to_dict(), "ids": ids.to_dict()}}
+    return Measured([targets.row("identity.cost", names.median / ids.median)], details)
+
+
+def _with_id(one: Fed) -> bytes:
+    """The event carrying its call's ID and no other name."""
+    document = read_json(one.value)
+    return write_json({**document, "canonicalCallId": one.call, "aliases": {}, "traceId": None})
+
+
 async def _check_packets(line: Line, output: str, begins: list[int], backlog: Backlog) -> dict[str, int]:
     """Status -> packets. Raises WrongOutput unless each selected complete call has one packet and no other has any."""
     statuses: dict[str, int] = {}
@@ -141,6 +177,9 @@ async def _check_packets(line: Line, output: str, begins: list[int], backlog: Ba
 
 ORDERS = Figure(
     "orders", "The line without sealing: producers' events to seal orders", measure_orders, ("runs", "calls", "seed")
+)
+IDENTITY = Figure(
+    "identity", "What names cost: CPU per event by names over by IDs", measure_identity, ("runs", "calls", "seed")
 )
 PACKETS = Figure(
     "packets", "The whole line with a tenth of the calls sealed", measure_packets, ("runs", "calls", "seed")

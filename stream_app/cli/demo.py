@@ -89,7 +89,8 @@ def _conversations(data: Path | None, calls: int, seed: int) -> list[Conversatio
 def _run(
     calls: list[ConvertedCall], endpoints: Endpoints, *, speed: float, seed: int, keep: bool, console: Console
 ) -> dict[str, Any]:
-    from stream_app.demo.run import DemoFailed, Environment, run
+    from stream_app.demo.processes import DemoFailed
+    from stream_app.demo.run import Environment, run
 
     prefix = f"demo-{int(time.time())}."
     where = Environment(
@@ -98,7 +99,7 @@ def _run(
         prefix=prefix,
         directory=endpoints.root / "demo" / prefix.rstrip("."),
     )
-    with _bars(console) as progress:
+    with bars(console) as progress:
         try:
             figures = asyncio.run(run(calls, where, speed=speed, seed=seed, keep=keep, progress=progress))
         except DemoFailed as error:
@@ -108,7 +109,7 @@ def _run(
 
 
 @contextmanager
-def _bars(console: Console) -> Iterator[Any]:
+def bars(console: Console) -> Iterator[Any]:
     """A bar for each step on a terminal; a line every two seconds elsewhere."""
     if console.is_terminal:
         columns = (TextColumn("{task.description:36}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
@@ -172,7 +173,7 @@ def _look_further(figures: dict[str, Any], kept: Path | None, console: Console) 
     lines = [
         f"set -a; . {(kept or Path('.dev')) / 'env'}; set +a; export STREAM_APP_TOPIC_PREFIX={figures['topicPrefix']}",
         "stream-app packets tail --from-beginning",
-        f"stream-app why {figures['anyAlias']}",
+        f"stream-app why --offline {figures['anyAlias']}",
     ]
     console.print("Look further" + ("" if kept else " (run `make demo KEEP=1`, which leaves everything up)") + ":")
     if figures["workerPid"]:

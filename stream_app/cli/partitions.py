@@ -72,16 +72,17 @@ def _say(source: str, state: Literal["paused", "running"], reason: str) -> None:
 
     settings = Settings()
     topic, _, partition = source.rpartition("/")
-    if topic not in {one.name for one in INTAKE_TOPICS} or not partition.isdecimal():
-        names = ", ".join(one.name for one in INTAKE_TOPICS)
+    known = (*(one.name for one in INTAKE_TOPICS), *settings.providers_by_topic())
+    if topic not in known or not partition.isdecimal():
+        names = ", ".join(known)
         raise click.BadParameter(f"{source!r} is no TOPIC/PARTITION; topics: {names}", param_hint="TOPIC/PARTITION")
 
     async def say() -> bool:
         async with Publisher(settings) as publisher:
             if int(partition) >= await publisher.partitions(topic):
                 raise click.BadParameter(f"{topic} has no partition {partition}", param_hint="TOPIC/PARTITION")
-            known = (await read_states(settings)).get(source)
-            if (known.state if known else "running") == state:
+            last = (await read_states(settings)).get(source)
+            if (last.state if last else "running") == state:
                 return False
             said = PartitionState(
                 source=source, state=state, at=time.time_ns() // 1_000_000, by="operator", reason=reason

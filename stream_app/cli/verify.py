@@ -12,6 +12,7 @@ from typing import Any, Literal, NoReturn
 import click
 
 from stream_app import policy_file
+from stream_app.cli.verify_copy import verify_copy
 from stream_app.core import verification
 from stream_app.core.manifest import MAX_MANIFEST_BYTES, Manifest, ManifestError, read_manifest
 from stream_app.core.policy import Policy
@@ -69,6 +70,10 @@ class _Required(click.ParamType):
     "--require", type=_Required(), default=("intact",), metavar="LIST",
     help="What must be true for exit status 0, besides intact: complete, policy.",
 )  # fmt: skip
+@click.option(
+    "--trust", type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Trusted public keys (`stream-app keys`), for a copy: a directory or zip in the bucket's layout.",
+)  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Print the verdict as JSON.")
 @click.pass_context
 def verify(
@@ -80,16 +85,24 @@ def verify(
     fetch: bool | None,
     policies: tuple[Path, ...],
     require: tuple[Question, ...],
+    trust: Path | None,
     as_json: bool,
 ) -> None:
     """Check a manifest, or a packet against its manifest, on the bytes as they are stored.
 
     Three answers: intact (nothing changed since it was sealed), complete (every required kind of evidence is there),
     policy (the packet is what its policy asks for). Without a hash from elsewhere a manifest cannot prove that it is
-    intact: give --hash, or the packet's JSON.
+    intact: give --hash, or the packet's JSON. A directory or zip with a copy of packets is judged whole, offline, by
+    the signatures of keys that --trust names: every file, every manifest, every chain of versions.
 
     Exit status: 0 intact (and what --require adds), 1 not so or not proved, 2 wrong usage, 3 something unreadable.
     """
+    if Path(target).is_dir() or (target.endswith(".zip") and not target.startswith("s3://")):
+        if expected is not None or manifest is not None or artifacts is not None or fetch:
+            raise click.UsageError("a copy is judged by --trust alone", ctx)
+        ctx.exit(verify_copy(target, trust, _known_policies(policies), require, as_json))
+    if trust is not None:
+        raise click.UsageError("--trust is for a copy: a directory or a zip", ctx)
     if expected is not None and not _is_hash(expected):
         raise click.BadParameter("a hash looks like sha256: and 64 hexadecimal digits", ctx, param_hint="--hash")
     if artifacts is not None and fetch:

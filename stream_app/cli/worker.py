@@ -34,13 +34,15 @@ def _stages(_context: click.Context, _parameter: click.Parameter, value: str) ->
 def worker(stages: tuple[StageName, ...]) -> None:
     """Run stages of the line until stopped (Ctrl-C or SIGTERM). Prints `ready <stage>` for each.
 
-    Also prints `health <URL>`: there it answers /livez and /readyz (see STREAM_APP_HEALTH_PORT).
+    Also prints `health <URL>`: there it answers /livez and /readyz (see STREAM_APP_HEALTH_PORT), and what `stream-app
+    why` and `stream-app joins list` ask.
     """
     from stream_app import app
-    from stream_app.runtime import health_server
+    from stream_app.runtime import announced, health_server
     from stream_app.runtime.supervisor import Supervisor
 
     settings = Settings()
+    token = _token(settings)
     app.policy_of(settings)  # A mistake in it is said once here, not by every stage again and again.
     _check_topics(settings)
 
@@ -53,12 +55,18 @@ def worker(stages: tuple[StageName, ...]) -> None:
             give_up_after=5,
             kill_after_s=settings.watchdog_s,
         )
-        serving = health_server.serve(
-            supervisor.watches, lambda: supervisor.stopping, settings.health_host, settings.health_port
-        )
-        async with serving as url:
-            print(f"health {url}", flush=True)
-            return await supervisor.run()
+        async with app.call_api(settings, supervisor.lines, token) as api:
+            serving = health_server.serve(
+                supervisor.watches,
+                lambda: supervisor.stopping,
+                settings.health_host,
+                settings.health_port,
+                api.routes(),
+            )
+            async with serving as url:
+                print(f"health {url}", flush=True)
+                with announced.announce(settings, announced.Announced(announced.reached_at(url), api.own)):
+                    return await supervisor.run()
 
     try:
         sys.exit(asyncio.run(main()))
@@ -92,6 +100,14 @@ def _loading() -> Iterator[None]:
         yield
     finally:
         gc.enable()
+
+
+def _token(settings: Settings) -> str | None:
+    try:
+        return settings.read_api_token()
+    except (OSError, ValueError) as error:
+        click.echo(f"{error} (the token of a worker's /v1)", err=True)
+        sys.exit(2)
 
 
 def _check_topics(settings: Settings) -> None:

@@ -4,10 +4,11 @@ A row is the JSON of `identity.Alias` behind a field of fixed width, so that its
 
     {"_due":"orphan/001780511951000","_v":1,"alias":"livekitRoom:r-1",...}
 
-`orphan/` is when waiting events become orphans, `expire/` when an alias that nobody uses is forgotten, `parked/` is no
-time at all: orphans wait for as long as it takes. 0 is as soon as the stage knows the time. The index holds the first
-two as local keys, `orphan/<8-byte big-endian ms><alias>`, so that what is due stands side by side and no timer is kept
-in memory. A replay brings every row an alias ever had: an entry counts only where the row still says its time.
+`orphan/` is when waiting events become orphans, `minted/` when a call that ended and has no ID is given one, `expire/`
+when an alias that nobody uses is forgotten, `parked/` is no time at all: orphans, and what waits at a disputed alias,
+wait for as long as it takes. 0 is as soon as the stage knows the time. The index holds the first three as local keys,
+`orphan/<8-byte big-endian ms><alias>`, so that what is due stands side by side and no timer is kept in memory. A replay
+brings every row an alias ever had: an entry counts only where the row still says its time.
 `_v` is the version of the row; rows of release 0.1 do not say, and theirs is the first.
 """
 
@@ -22,14 +23,15 @@ from stream_app.core.identity_records import RecordError
 
 VERSION = 1
 
-DueKind = Literal[b"orphan/", b"expire/", b"parked/"]
+DueKind = Literal[b"orphan/", b"minted/", b"expire/", b"parked/"]
 Due = tuple[DueKind, int]
 """What is due with the alias, and when, ms of the stage's time."""
 
 ORPHAN: DueKind = b"orphan/"
+MINT: DueKind = b"minted/"
 EXPIRE: DueKind = b"expire/"
 PARKED: DueKind = b"parked/"
-_KINDS: dict[bytes, DueKind] = {ORPHAN: ORPHAN, EXPIRE: EXPIRE, PARKED: PARKED}
+_KINDS: dict[bytes, DueKind] = {ORPHAN: ORPHAN, MINT: MINT, EXPIRE: EXPIRE, PARKED: PARKED}
 
 _HEAD = b'{"_due":"'
 _KIND = slice(len(_HEAD), len(_HEAD) + 7)

@@ -15,10 +15,13 @@ from stream_app.core.events import RedactionState
 from stream_app.core.model import Model, Sha256
 from stream_app.core.orders import SealOrder
 from stream_app.core.selection import Facts
+from stream_app.core.summaries import Redactor, unredacted
 from stream_app.core.wire import Json
 
-ArtifactName = Literal["redactedTranscript", "audio", "toolEvidence", "evaluation", "trace"]
-ARTIFACT_NAMES: tuple[ArtifactName, ...] = ("redactedTranscript", "audio", "toolEvidence", "evaluation", "trace")
+ArtifactName = Literal["redactedTranscript", "audio", "toolEvidence", "evaluation", "trace", "redactionReport"]
+ARTIFACT_NAMES: tuple[ArtifactName, ...] = (
+    "redactedTranscript", "audio", "toolEvidence", "evaluation", "trace", "redactionReport",
+)  # fmt: skip
 
 _EVENT_FIELDS = ("eventId", "source", "occurredAt")
 _REPORT_FIELDS = ("traceId", "spanId", "startedAt", "status", "latencyMs", "retries")
@@ -84,16 +87,17 @@ def stored(
     )
 
 
-def made_artifacts(order: SealOrder, facts: Facts, bucket: str) -> tuple[Stored, ...]:
+def made_artifacts(order: SealOrder, facts: Facts, bucket: str, redact: Redactor = unredacted) -> tuple[Stored, ...]:
     """tools.json, evaluation.json and trace.json, as far as there is such evidence.
 
     They hold each report behind the packet's merged view, field by field from a list: what a producer adds to its
-    events never gets here by itself. Idempotency keys and digests of arguments stay out, for they can be guessed from.
+    events never gets here by itself. Idempotency keys and digests of arguments stay out, for they can be guessed from:
+    a key is named `key-1`, `key-2` by its first use in the call, so that equal keys show as equal.
     """
     if order.review.export_level == "aggregate_only":
         return ()
     documents: tuple[tuple[ArtifactName, dict[str, Json] | None], ...] = (
-        ("toolEvidence", _tools(facts)),
+        ("toolEvidence", _tools(facts, redact)),
         ("evaluation", _events_of(order, facts, "evaluation", _EVALUATION_FIELDS)),
         ("trace", _events_of(order, facts, "trace", _TRACE_FIELDS)),
     )
@@ -109,9 +113,14 @@ def made_artifacts(order: SealOrder, facts: Facts, bucket: str) -> tuple[Stored,
     )
 
 
-def _tools(facts: Facts) -> dict[str, Json] | None:
+def _tools(facts: Facts, redact: Redactor) -> dict[str, Json] | None:
     if not facts.tools:
         return None
+
+    def shown(text: str | None) -> str | None:
+        return None if text is None else redact(text)
+
+    keys = list(dict.fromkeys(tool.idempotency_key for tool in facts.tools if tool.idempotency_key))
     return {
         "tools": [
             {
@@ -119,13 +128,14 @@ def _tools(facts: Facts) -> dict[str, Json] | None:
                 "occurrence": tool.occurrence,
                 "name": tool.name,
                 "sequence": tool.sequence,
-                "argumentSummary": tool.argument_summary,
-                "resultSummary": tool.result_summary,
+                "argumentSummary": shown(tool.argument_summary),
+                "resultSummary": shown(tool.result_summary),
                 "status": tool.status,
                 "latencyMs": tool.latency_ms,
                 "retries": tool.retries,
                 "sideEffectKind": tool.side_effect_kind,
-                "sideEffectProof": tool.side_effect_proof,
+                "idempotencyKey": f"key-{keys.index(tool.idempotency_key) + 1}" if tool.idempotency_key else None,
+                "sideEffectProof": shown(tool.side_effect_proof),
                 "findings": list(tool.findings),
                 "reports": [_only(item.event, _REPORT_FIELDS) for item in tool.items],
             }

@@ -131,6 +131,8 @@ class CallState(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """Join times at which the last items came that were folded without looking for reasons."""
     under: str | None = None
     """Digest of the policy by which a call that is bound to none was looked at last; None for one that is."""
+    merged_into: str | None = None
+    """Another name of the same call, under which its evidence goes on: this one is ordered no more."""
 
     def knows(self, position: Place) -> bool:
         """Whether the record at this source position is already accounted for here."""

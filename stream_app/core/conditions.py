@@ -27,7 +27,7 @@ from pydantic import (
 
 from stream_app.core.events import Trigger
 from stream_app.core.model import Model
-from stream_app.core.tool_findings import FINDINGS
+from stream_app.core.tool_findings import FINDINGS, SHRINKING
 
 Value = bool | int | float | str | frozenset[str]
 """What a fact may be; several texts are a frozenset."""
@@ -304,5 +304,8 @@ _SHRINKS: dict[FactName, tuple[str, ...]] = {
 def only_grows(condition: Condition) -> bool:
     """Whether evidence that arrives can make the condition true, and never false, while there is one call-ended."""
     if isinstance(condition, Comparison):
-        return condition.operator[0] not in _SHRINKS.get(condition.fact, ())
+        name, operand = condition.operator
+        if condition.fact == "toolFindings":
+            return name != "present" and SHRINKING.isdisjoint(operand if name == "in" else (operand,))
+        return name not in _SHRINKS.get(condition.fact, ())
     return all(only_grows(part) for part in (condition.any if isinstance(condition, AnyOf) else condition.all))

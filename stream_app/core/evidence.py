@@ -33,6 +33,9 @@ _KIND_BY_TYPE: dict[str, Kind] = {
     "call-reported": "report",
     "selection-requested": "selection",
     "identity-linked": "identity",
+    "identity-disputed": "identity",
+    "identity-settled": "identity",
+    "identity-merged": "identity",
 }
 _KIND_BY_ARTIFACT: dict[str, Kind] = {"transcript": "transcript", "recording": "recording", "log": "log", "pcap": "log"}
 

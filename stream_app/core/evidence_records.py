@@ -19,10 +19,13 @@ from stream_app.core.instants import parse_instant
 from stream_app.core.statements import (
     ArtifactStated,
     CallStated,
+    DisputeStated,
     EvaluationStated,
     LinkStated,
+    MergeStated,
     ReportStated,
     SelectionStated,
+    SettledStated,
     Statement,
     ToolStated,
     TraceStated,
@@ -31,7 +34,7 @@ from stream_app.core.statements import (
 
 EventType = Literal[
     "call-ended", "tool-call", "artifact-ready", "trace-completed", "evaluation-completed", "call-reported",
-    "selection-requested", "identity-linked",
+    "selection-requested", "identity-linked", "identity-disputed", "identity-settled", "identity-merged",
 ]  # fmt: skip
 _Id = Annotated[str, msgspec.Meta(min_length=1, max_length=256)]
 _Sha256 = Annotated[str, msgspec.Meta(min_length=64, max_length=64)]
@@ -104,6 +107,9 @@ TYPES: dict[type, EventType] = {
     ReportStated: "call-reported",
     SelectionStated: "selection-requested",
     LinkStated: "identity-linked",
+    DisputeStated: "identity-disputed",
+    SettledStated: "identity-settled",
+    MergeStated: "identity-merged",
 }
 """Event types by what their events state."""
 _CALL_BITS = BITS["call"] | BITS["tools"]

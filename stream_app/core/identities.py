@@ -54,8 +54,30 @@ def alias_key(scheme: str, value: str) -> str:
     return f"{scheme}:{value}"
 
 
-_UNKNOWN = PRECEDENCE.index("testRunId") - 0.5
-_RANKS: dict[str, float] = {scheme: rank for rank, scheme in enumerate(PRECEDENCE)}
+class Ranking:
+    """Which of a call's names is the best: by the precedence of its scheme, then the smallest."""
+
+    def __init__(self, precedence: tuple[str, ...] = PRECEDENCE) -> None:
+        self._ranks: dict[str, float] = {scheme: rank for rank, scheme in enumerate(precedence)}
+        last = [self._ranks[scheme] for scheme in _LEAST if scheme in self._ranks]
+        self._unknown = min(last, default=len(precedence)) - 0.5
+
+    def scheme(self, scheme: str) -> tuple[float, str]:
+        """Sorts schemes, the best first."""
+        return (self._ranks.get(scheme, self._unknown), scheme)
+
+    def name(self, alias: str) -> tuple[float, str]:
+        """Sorts alias keys (`scheme:value`), the best first."""
+        return (self._ranks.get(alias.partition(":")[0], self._unknown), alias)
+
+    def better(self, one: str, other: str) -> bool:
+        """Whether this alias key is the better name of the two."""
+        return self.name(one) < self.name(other)
+
+
+_LEAST = ("testRunId", TRACE_SCHEME)
+"""What names a call least surely: schemes that nobody listed stand before these."""
+_RANKING = Ranking()
 
 
 def by_precedence(aliases: dict[str, str]) -> list[str]:
@@ -66,7 +88,7 @@ def by_precedence(aliases: dict[str, str]) -> list[str]:
 @lru_cache(maxsize=1024)
 def _ranked(schemes: tuple[str, ...]) -> tuple[str, ...]:
     """Producers use few sets of schemes; what they use them for is not kept here."""
-    return tuple(sorted(schemes, key=lambda scheme: (_RANKS.get(scheme, _UNKNOWN), scheme)))
+    return tuple(sorted(schemes, key=_RANKING.scheme))
 
 
 class Park(Model):
@@ -90,6 +112,10 @@ class Link(Model):
     position: Position
     hop: int = 0
     """How many aliases the claim has travelled over."""
+    best: AliasKey | None = None
+    """The best name that `other` knows of in its group; None where it says nothing of it."""
+    minted: bool = False
+    """Whether `canonical_call_id` is one that we made up, of the best name there was."""
     sent_from: int | None = None
     """The identity partition that waits for `HopDone`; None for links that intake wrote."""
 

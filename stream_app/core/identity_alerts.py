@@ -24,15 +24,19 @@ def orphan_alert(state: Alias, at: int, standing: Literal["firing", "resolved"])
     )
 
 
-def conflict_alert(claim: Claim, at: int) -> JoinAlert:
-    """A call claims the alias of another; `at` in ms."""
+def conflict_alert(claim: Claim, at: int, standing: Literal["firing", "resolved"] = "firing") -> JoinAlert:
+    """A call claims the alias of another, or did until an operator said whose it is; `at` in ms."""
+    if standing == "firing":
+        detail = f"{claim.alias} belongs to {claim.owner}; {claim.said_by} claims it for {claim.claimed_by}"
+    else:
+        detail = f"{claim.said_by} has said whose {claim.alias} is"
     return JoinAlert(
         alert_id=f"{claim.alias}/identity_conflict/{claim.claimed_by}",
         kind="identity_conflict",
-        state="firing",
+        state=standing,
         raised_at=at,
         canonical_call_id=claim.owner,
         since=at,
         runbook_url=RUNBOOKS["identity_conflict"],
-        detail=f"{claim.alias} belongs to {claim.owner}; {claim.said_by} claims it for {claim.claimed_by}",
+        detail=detail,
     )

@@ -39,6 +39,10 @@ class _Source(msgspec.Struct):
     source: str
 
 
+class _Type(msgspec.Struct):
+    type: str
+
+
 class PassingEvent(msgspec.Struct, frozen=True, rename="camel"):
     """An accepted event (`evidence.AcceptedEvent`) on its way through identity."""
 
@@ -60,6 +64,13 @@ class PassingEvent(msgspec.Struct, frozen=True, rename="camel"):
             return _SOURCE.decode(self.event).source
         except msgspec.MsgspecError as error:
             raise RecordError(f"an event without its source: {error}") from None
+
+    def type(self) -> str:
+        """What sort of event it is; empty where it does not say."""
+        try:
+            return _TYPE.decode(self.event).type
+        except msgspec.MsgspecError:
+            return ""
 
     def resolved(self, canonical_call_id: str) -> bytes:
         """The `evidence` record (`evidence.EventRecord`) of the event as evidence of this call."""
@@ -107,6 +118,10 @@ class LinkRecord(_Record, frozen=True, tag="link", kw_only=True):
     position: Place
     hop: int = 0
     """How many aliases the claim has travelled over."""
+    best: AliasKey | None = None
+    """The best name that `other` knows of in its group; None where it says nothing of it."""
+    minted: bool = False
+    """Whether `canonical_call_id` is one that we made up, of the best name there was."""
     sent_from: int | None = None
     """The identity partition that waits for `HopDoneRecord`; None for links that intake wrote."""
 
@@ -134,6 +149,7 @@ _ENCODER = msgspec.json.Encoder()
 _SORTED = msgspec.json.Encoder(order="sorted")
 _PASSING = msgspec.json.Decoder(PassingEvent)
 _SOURCE = msgspec.json.Decoder(_Source)
+_TYPE = msgspec.json.Decoder(_Type)
 _RECORD: msgspec.json.Decoder[AnyRecord] = msgspec.json.Decoder(ParkRecord | LinkRecord | HopDoneRecord | ClockOnward)
 
 

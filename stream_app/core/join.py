@@ -12,6 +12,7 @@ at the path, arrival order, splits and repeats cannot change it.
     no call-ended until `orphan` after the first evidence --> ordered (orphan_deadline) or an orphan alert
     ordered n --new evidence, then `settling`--> ordered n+1, superseding n
     any --end + max(retention, late horizon)--> forgotten
+    any --it is another call (`identity-merged`)--> merged: its evidence, and what still comes, moves to that call
 
 Time is an argument: the join's clock, made of `clock` records in the same log. No function here reads another.
 
@@ -30,11 +31,19 @@ from stream_app.core.identity_records import Place
 from stream_app.core.judgement import Disposition, Outcome
 from stream_app.core.orders import Conflict
 from stream_app.core.standing import View
+from stream_app.core.statements import MergeStated
 from stream_app.core.waiting import seen_at
 
 
 def fold_event(state: CallState | None, record: Heard, view: View) -> Outcome:
     """Fold one accepted event; one whose source position the call knows is a repeat, and changes nothing."""
+    statement = record.piece.statement
+    if isinstance(statement, MergeStated):
+        if state is not None and state.merged_into is not None:
+            return Outcome(state)
+        return judgement.merge(state or CallState(record.call_id), statement.into, view)
+    if state is not None and state.merged_into is not None:
+        return Outcome(state, moved=(record.piece,))
     piece = record.clamped(view.active.timing.skew_ahead)
     same_id = None
     if state is None:
@@ -62,6 +71,8 @@ def fold_event(state: CallState | None, record: Heard, view: View) -> Outcome:
 
 def pass_time(state: CallState, view: View) -> Outcome:
     """Let the join's time reach `view.now` for one call: deadlines, soft thresholds, settling, retention."""
+    if state.merged_into is not None:
+        return judgement.keep_merged(state, view)
     after = state
     if view.now is not None and state.first_seen is None:
         after = replace(state, first_seen=max([view.now, *(item.received_at for item in state.items)]))

@@ -12,7 +12,7 @@ import msgspec
 from msgspec.structs import replace
 
 from stream_app.core import alerts, ordering
-from stream_app.core.calls import CallState
+from stream_app.core.calls import CallState, Piece
 from stream_app.core.ordering import Order
 from stream_app.core.orders import CompletedBy, JoinAlert
 from stream_app.core.standing import Standing, View, hits_of, is_steady, stand
@@ -27,6 +27,8 @@ class Outcome(msgspec.Struct, frozen=True, gc=False):
     orders: tuple[Order, ...] = ()
     alerts: tuple[JoinAlert, ...] = ()
     disposition: Disposition | None = None
+    moved: tuple[Piece, ...] = ()
+    """Evidence that goes on under the name that the call was merged into."""
 
     @property
     def due(self) -> int | None:
@@ -89,6 +91,27 @@ def judge(
     if next_look != state.due:
         state = replace(state, due=next_look)
     return Outcome(state, orders, tuple(raised), disposition)
+
+
+def merge(state: CallState, into: str, view: View) -> Outcome:
+    """The call is another one: its evidence moves there, its alerts are over, its name is kept as long as a call is."""
+    resolved = alerts.resolve_all(state, stand(state, view), view.now) if state.items else []
+    timing = view.policy_of(state).timing
+    due = None if view.now is None else view.now + max(timing.retention, timing.late_horizon)
+    merged = CallState(
+        state.call_id, version=state.version, merged_into=into, due=due or 0,
+        # Positions that nothing else knows: the accounting finds them here.
+        duplicates=state.duplicates, duplicate_count=state.duplicate_count,
+    )  # fmt: skip
+    return Outcome(merged, (), tuple(resolved), moved=(*state.items, *state.alternates))
+
+
+def keep_merged(state: CallState, view: View) -> Outcome:
+    """Time has passed for a call that was merged: it is forgotten, or had no time to count from yet."""
+    if state.due:
+        return Outcome(None)
+    timing, now = view.active.timing, view.now
+    return Outcome(state if now is None else replace(state, due=now + max(timing.retention, timing.late_horizon)))
 
 
 def next_due(state: CallState, view: View) -> int | None:

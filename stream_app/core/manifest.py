@@ -7,28 +7,32 @@ and its hash), so a packet can be made again from stored bytes, and checked agai
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 from urllib.parse import quote
 
 from pydantic import Field, StringConstraints, ValidationError
 
 from stream_app.core.artifacts import Artifact
 from stream_app.core.canonical import canonical_bytes
+from stream_app.core.checklist import ChecklistLine
 from stream_app.core.evidence import Kind
 from stream_app.core.instants import Instant, day_of
 from stream_app.core.model import Identifier, Model, Sha256
 from stream_app.core.orders import CompletedBy, Conflict, Missing, PolicyRef, Priority, SelectionReason
 from stream_app.core.packet import (
+    ClaimCheck,
     EvaluationResult,
     ExportLevel,
     Finding,
     GateResult,
     PacketEvidence,
     ProducedBy,
+    RedactionNote,
     ReviewStatus,
     Status,
     SupersededVersion,
     ToolEvidence,
+    without_absent,
 )
 from stream_app.core.wire import Json, WireError, read_json
 
@@ -53,8 +57,8 @@ class ArtifactUris(Model):
 
     @classmethod
     def of(cls, artifacts: tuple[Artifact, ...]) -> ArtifactUris:
-        """The addresses of these artifacts."""
-        return cls.from_dict({f"{one.name}Uri": one.uri for one in artifacts})
+        """The addresses of these artifacts; the report on redaction stands with what it reports (`redaction`)."""
+        return cls.from_dict({f"{one.name}Uri": one.uri for one in artifacts if one.name != "redactionReport"})
 
 
 class ManifestReview(Model):
@@ -121,6 +125,18 @@ class Manifest(Model):
     order_digest: PrefixedHash
     """Hash of the seal order's canonical JSON: two writers of one version know by it whether they agree."""
     evidence: tuple[ManifestEvidence, ...]
+    claims: ClaimCheck | None = None
+    """None: there was no transcript to hear."""
+    redaction: RedactionNote | None = None
+    """None: no transcript was searched for personal data here."""
+    gates_digest: PrefixedHash | None = None
+    """Of the rules and vectors that judged it (`gates.selftest`); None in manifests of older releases."""
+    checklist: tuple[ChecklistLine, ...] | None = None
+    """The hand-off checklist, a result a line; None likewise."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """As any model, without what came with a later release and says nothing."""
+        return without_absent(super().to_dict())
 
 
 def manifest_bytes(manifest: Manifest) -> bytes:

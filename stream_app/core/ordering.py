@@ -9,6 +9,7 @@ import msgspec
 
 from stream_app.core.calls import CallState, Piece, aliases_of_items, packet_order, stated_end
 from stream_app.core.evidence import Kind
+from stream_app.core.gate_rows import GateRow, strictness_of
 from stream_app.core.identity_records import Place
 from stream_app.core.instants import format_instant
 from stream_app.core.orders import (
@@ -24,6 +25,7 @@ from stream_app.core.orders import (
 from stream_app.core.policy import ReasonRow
 from stream_app.core.selection import Hit
 from stream_app.core.standing import Standing
+from stream_app.core.tool_rules import ToolRules
 from stream_app.core.wire import read_json, write_json
 
 
@@ -47,6 +49,9 @@ class Order(msgspec.Struct, frozen=True, gc=False):
     conflicts: tuple[Conflict, ...]
     items: tuple[Piece, ...]
     """In packet order."""
+    tool_rules: ToolRules | None = None
+    gates: tuple[GateRow, ...] = ()
+    """What the policy says of gates."""
 
     def to_bytes(self) -> bytes:
         """The record: `SealOrder.to_bytes`, to the byte."""
@@ -64,10 +69,11 @@ class Order(msgspec.Struct, frozen=True, gc=False):
                 [] if not self.missing else _raw([gap.to_dict() for gap in self.missing]),
                 f"{self.call_id}/{self.version}",
                 _policy(self.policy_version, self.policy_sha256),
-                _review(self.policy_sha256, self.hits[0].row, self.required),
+                _review(self.policy_sha256, self.hits[0].row, self.required, self.gates),
                 1,
                 _selection(self.policy_sha256, self.hits),
                 None if self.supersedes is None else _raw(self.supersedes.to_dict()),
+                msgspec.UNSET if self.tool_rules is None else _raw(self.tool_rules.to_dict()),
                 self.unread_sources,
                 self.version,
             )
@@ -108,6 +114,7 @@ class _OrderRecord(msgspec.Struct, rename="camel", gc=False):
     schema_version: int
     selection: msgspec.Raw
     supersedes: msgspec.Raw | None
+    tool_rules: msgspec.Raw | msgspec.UnsetType
     unread_sources: tuple[str, ...]
     version: int
 
@@ -138,7 +145,7 @@ _MOST = 1024
 """Texts remembered of each sort; there are as many as there are reasons and strata."""
 
 
-def _review(policy_sha256: str, row: ReasonRow, required: tuple[Kind, ...]) -> msgspec.Raw:
+def _review(policy_sha256: str, row: ReasonRow, required: tuple[Kind, ...], gates: tuple[GateRow, ...]) -> msgspec.Raw:
     """The terms of review; they are the same for every call of a reason that requires the same."""
     key = (policy_sha256, row.reason, required)
     written = _REVIEWS.get(key)
@@ -151,6 +158,7 @@ def _review(policy_sha256: str, row: ReasonRow, required: tuple[Kind, ...]) -> m
             retention_class=row.retention_class,
             export_level=row.export_level,
             required=required,
+            gates=strictness_of(gates, row.reason, row.export_level),
         )
         if len(_REVIEWS) >= _MOST:
             _REVIEWS.clear()
@@ -227,6 +235,8 @@ def order_of(
         unread_sources=() if completed_by == "all_evidence" else unread,
         conflicts=state.conflicts,
         items=items,
+        tool_rules=standing.policy.tool_rules,
+        gates=standing.policy.gates,
     )
 
 

@@ -11,6 +11,7 @@ from stream_app.core.evidence import Kind, Position
 from stream_app.core.instants import Instant
 from stream_app.core.model import Identifier, Model, Sha256
 from stream_app.core.statements import Statement, statement_of
+from stream_app.core.tool_rules import ToolRules
 
 CompletedBy = Literal["all_evidence", "deadline", "reason_deadline", "orphan_deadline", "operator"]
 SelectionReason = Literal[
@@ -18,7 +19,9 @@ SelectionReason = Literal[
     "low_confidence_turn", "latency_or_silence", "scheduled_sample", "executive_report_sample",
 ]  # fmt: skip
 Priority = Literal["highest", "high", "medium", "low"]
-MissingReason = Literal["never_seen", "declared_never", "schema_rejected", "fetch_failed", "withheld_by_policy"]
+MissingReason = Literal[
+    "never_seen", "declared_never", "schema_rejected", "fetch_failed", "redaction_failed", "withheld_by_policy"
+]
 AlertKind = Literal["stuck", "timed_out", "orphan", "identity_conflict", "source_silent"]
 
 
@@ -70,6 +73,15 @@ class ReviewTerms(Model):
     export_level: Literal["aggregate_only", "redacted_packet", "raw_restricted"] = "redacted_packet"
     required: tuple[Kind, ...] = ()
     """All kinds that policy required of this packet."""
+    gates: dict[str, Literal["strict", "advisory"]] = Field(default_factory=dict)
+    """Gates that are stricter or milder with this packet than usual."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """As any model, without what came with a later release and says nothing."""
+        document = super().to_dict()
+        if not self.gates:
+            del document["gates"]
+        return document
 
 
 class Selection(Model):
@@ -122,6 +134,17 @@ class SealOrder(Model):
     conflicts: tuple[Conflict, ...] = ()
     items: tuple[Item, ...]
     """In packet order: by kind, then the kind's own order, then event ID."""
+    tool_rules: ToolRules | None = None
+    """What the call's policy knows of tools, where it knows something."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """As any model, without rules that there are not: orders stay as they were before there were any."""
+        document = super().to_dict()
+        if document["toolRules"] is None:
+            del document["toolRules"]
+        if not document["review"]["gates"]:
+            del document["review"]["gates"]
+        return document
 
 
 class AlertMissing(Model):

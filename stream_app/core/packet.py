@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
+from pydantic import Field
+
+from stream_app.core.checklist import ChecklistLine
 from stream_app.core.evidence import Kind
 from stream_app.core.instants import Instant
 from stream_app.core.model import Identifier, Model
@@ -31,6 +34,10 @@ class Finding(Model):
     tool_call_id: str | None = None
     occurrence: int | None = None
     event_id: str | None = None
+    turn: int | None = None
+    """Of the transcript, from 1."""
+    action: str | None = None
+    """What was claimed (`claims.rules`)."""
 
 
 class ToolEvidence(Model):
@@ -46,6 +53,43 @@ class ToolEvidence(Model):
     retries: int
     side_effect_proof: str | None
     findings: tuple[str, ...]
+
+
+class ClaimMade(Model):
+    """The agent said in this turn (from 1) that it did something; the tool calls that prove it, `toolCallId/n`."""
+
+    turn: int
+    action: str
+    rule: str
+    proved_by: tuple[str, ...]
+
+
+class ClaimCheck(Model):
+    """What the agent said it did, beside what its tools show; by which rules, and how good they were measured to be."""
+
+    rules: str
+    """Version of the claim rules."""
+    judged: bool
+    reason: str | None
+    """Why nothing was judged."""
+    claims: tuple[ClaimMade, ...]
+    precision: float
+    recall: float
+    measured_on: str
+
+
+class RedactionNote(Model):
+    """Who made the transcript safe to show, and with what; the report (places, never values) lies at `report_uri`."""
+
+    by: Literal["provider", "us"]
+    engine: str | None = None
+    version: str | None = None
+    model: str | None = None
+    """The name model that was used beside the rules; None for rules alone."""
+    counts: dict[str, int] = Field(default_factory=dict)
+    """Masked places by type."""
+    report_uri: str | None = None
+    leaks_searched: bool = True
 
 
 class EvaluationResult(Model):
@@ -128,7 +172,31 @@ class Packet(Model):
     policy: PolicyRef
     produced_by: ProducedBy
     evidence: tuple[PacketEvidence, ...]
+    claims: ClaimCheck | None = None
+    """None: there was no transcript to hear; the field is left out then."""
+    redaction: RedactionNote | None = None
+    """None: no transcript was searched for personal data here."""
+    checklist: tuple[ChecklistLine, ...] | None = None
+    """The hand-off checklist, a result a line; None in packets of older releases and in stubs."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """As any model, without what came with a later release and says nothing."""
+        return without_absent(super().to_dict())
+
+
+LATER_FIELDS = ("claims", "redaction", "gatesDigest", "checklist")
+"""Fields of packets and manifests that are left out where they are null: older ones stay as they are, to the byte."""
+
+
+def without_absent(document: dict[str, Any]) -> dict[str, Any]:
+    """The document without LATER_FIELDS that are null."""
+    kept = {name: value for name, value in document.items() if value is not None or name not in LATER_FIELDS}
+    kept["findings"] = [
+        {name: value for name, value in finding.items() if value is not None or name not in ("turn", "action")}
+        for finding in document["findings"]
+    ]
+    return kept
 
 
 # Fields that exist for some packets only are left out of the JSON when they say nothing.
-OPTIONAL_FINDING_FIELDS = ("toolCallId", "occurrence", "eventId")
+OPTIONAL_FINDING_FIELDS = ("toolCallId", "occurrence", "eventId", "turn", "action")

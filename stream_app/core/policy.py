@@ -10,11 +10,14 @@ from pydantic import Field, StringConstraints, model_validator
 
 from stream_app.core.conditions import Condition, Strict
 from stream_app.core.durations import Duration, format_duration
-from stream_app.core.events import Share, Trigger
+from stream_app.core.events import Scheme, Share, Trigger
 from stream_app.core.evidence import KIND_ORDER, Kind
+from stream_app.core.gate_rows import GateRow
+from stream_app.core.identities import PRECEDENCE
 from stream_app.core.model import Text
 from stream_app.core.orders import Priority, SelectionReason
 from stream_app.core.packet import ExportLevel
+from stream_app.core.tool_rules import ToolRules
 from stream_app.core.wire import digest_of
 
 StratumField = Literal["agentId", "agentVersion", "queue", "language", "cohort", "region"]
@@ -62,6 +65,8 @@ class Timing(Strict):
     """How far an event's own time may lie after the broker's."""
     skew_behind: Duration
     """How far a call's end may lie before the broker's time of its call-ended."""
+    mint_delay: Duration = 60_000
+    """After a call-ended that names no canonical call: how long a system may take to name one."""
 
     @model_validator(mode="after")
     def _consistent(self) -> Timing:
@@ -201,6 +206,20 @@ class ReasonRow(Strict):
         return self
 
 
+class IdentityRules(Strict):
+    """How calls are named that no system of the user's names."""
+
+    precedence: Annotated[tuple[Scheme, ...], Field(min_length=1, max_length=64)] = PRECEDENCE
+    """Schemes of aliases, best first: of the names that a call has, the best becomes its ID. Schemes that are not
+    listed stand before `testRunId` and `traceId`."""
+
+    @model_validator(mode="after")
+    def _each_once(self) -> IdentityRules:
+        if len(set(self.precedence)) != len(self.precedence):
+            raise PolicyProblems([(("precedence",), "a scheme is listed twice")])
+        return self
+
+
 class Policy(Strict):
     """One policy, whole: it decides every call that ends while it is in force."""
 
@@ -213,6 +232,16 @@ class Policy(Strict):
     """All eight; the first row that is true is the packet's reason."""
     triggers: dict[Trigger, SelectionReason]
     """Which reason a review request stands for, by its trigger."""
+    identity: IdentityRules = IdentityRules()
+    tools: ToolRules = ToolRules()
+    """What is known of the agents' tools; nothing stated: nothing is said of arguments and order."""
+    gates: tuple[GateRow, ...] = ()
+    """Gates that are stricter or milder than usual; the first row that fits a gate decides."""
+
+    @property
+    def tool_rules(self) -> ToolRules | None:
+        """The rules, where there are any."""
+        return self.tools if self.tools.known or self.tools.wrong_argument_assertions else None
 
     @model_validator(mode="after")
     def _consistent(self) -> Policy:
@@ -232,6 +261,12 @@ class Policy(Strict):
                 problems.append(
                     (("reasons", index), f"{row.reason} has neither when nor sample nor a trigger: it never applies")
                 )
+        names = [rule.name for rule in self.tools.known]
+        problems += [
+            (("tools", "known", index, "name"), f"{name} is listed twice")
+            for index, name in enumerate(names)
+            if name in names[:index]
+        ]
         problems += [(("reasons",), f"the row for {reason} is missing") for reason in REASONS if reason not in rows]
         problems += [
             (("triggers",), f"the trigger {trigger} is missing") for trigger in TRIGGERS if trigger not in self.triggers
@@ -244,6 +279,16 @@ class Policy(Strict):
     def sha256(self) -> str:
         """Digest of the whole policy, comments and layout of its file apart."""
         return digest_of(self.to_dict())
+
+    def to_dict(self) -> dict[str, Any]:
+        """The document; without what came with a later release and is not stated, so that digests stay as they were."""
+        document = super().to_dict()
+        if "mint_delay" not in self.timing.model_fields_set:
+            del document["timing"]["mintDelay"]
+        for part in ("identity", "tools", "gates"):
+            if part not in self.model_fields_set:
+                del document[part]
+        return document
 
     def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Policy:
         """A copy; its digest is computed anew, for a policy must never go under the digest of another."""

@@ -48,15 +48,22 @@ def is_restricted(packet: Packet) -> bool:
 
 
 def stub_of(packet: Packet) -> Packet:
-    """The packet without its content: that it exists, why, and what is wrong with it; nothing of what was said."""
+    """The bare status: that the packet exists, its version and hash, why it was selected, who reviews it until when,
+    which kinds are missing, and each gate's verdict. Nothing of what was said, done or judged, and no reason of a gate:
+    reasons tell of content, and what blocked may be a leak. The call's names stay: they say which call it is."""
     return packet.model_copy(
         update={
+            "trigger": None,
             "redacted_transcript_uri": None,
             "audio_uri": None,
-            "tool_evidence": tuple(
-                tool.model_copy(update={"argument_summary": None, "result_summary": None, "side_effect_proof": None})
-                for tool in packet.tool_evidence
-            ),
+            "tool_evidence": (),
+            "evaluation_result": None,
+            "findings": (),
+            "claims": None,
+            "redaction": None,
+            "checklist": None,
+            "missing": tuple(gap.model_copy(update={"detail": None}) for gap in packet.missing),
+            "gates": tuple(gate.model_copy(update={"reasons": ()}) for gate in packet.gates),
         }
     )
 

@@ -11,24 +11,28 @@ from dataclasses import dataclass
 
 from stream_app.core.artifacts import Artifact
 from stream_app.core.canonical import canonical_bytes, hash_of
+from stream_app.core.checklist import checklist_of
+from stream_app.core.claims.checked import check_claims, claim_findings
 from stream_app.core.events import Reference
 from stream_app.core.evidence import KIND_ORDER
 from stream_app.core.gates import Subject, check_all
 from stream_app.core.gates.manifest import UNKNOWN_HASH
+from stream_app.core.gates.selftest import gates_digest
 from stream_app.core.identities import TRACE_SCHEME
 from stream_app.core.manifest import ArtifactUris, Manifest, ManifestEvidence, ManifestReview, SelectionDetail
 from stream_app.core.orders import Missing, SealOrder
 from stream_app.core.packet import (
-    EvaluationResult,
     Finding,
     GateResult,
     ProducedBy,
+    RedactionNote,
     Status,
     SupersededVersion,
-    ToolEvidence,
 )
 from stream_app.core.selection import Facts
+from stream_app.core.shown import evaluation_of, tool_evidence_of
 from stream_app.core.transcripts import TranscriptReport
+from stream_app.core.wav import Measured
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +47,14 @@ class Gathered:
     recording: Reference | None = None
     previous_hash: str | None = None
     """Hash of the superseded version's manifest; None for version 1, or when it could not be read."""
+    measured: Measured | None = None
+    """What the recording's own header says; None where it has none that is read."""
+    recording_problem: str | None = None
+    """Why a recording that claims to be a WAV is none."""
+    leaks: tuple[str, ...] = ()
+    """Kinds of personal data that the leak gate still finds in what is to leave; never the values."""
+    redaction: RedactionNote | None = None
+    """Who made the transcript safe to show; None where nothing was searched."""
 
 
 def order_digest(order: SealOrder) -> str:
@@ -64,6 +76,7 @@ def decide(
     supersedes = _supersedes(order, gathered)
     tools = tool_evidence_of(facts)
     evaluation = evaluation_of(facts)
+    claims, compared = check_claims(facts, gathered.transcript)
     gates = check_all(
         Subject(
             order=order,
@@ -75,11 +88,15 @@ def decide(
             tools=tools,
             evaluation=evaluation,
             supersedes=supersedes,
+            claims=compared,
+            measured=gathered.measured,
+            recording_problem=gathered.recording_problem,
+            leaks=gathered.leaks,
         )
     )
     call = facts.primary("call")
     figures_only = order.review.export_level == "aggregate_only"
-    return Manifest(
+    manifest = Manifest(
         packet_id=order.order_id,
         version=order.version,
         supersedes=supersedes,
@@ -110,7 +127,9 @@ def decide(
         missing=missing,
         unread_sources=order.unread_sources,
         conflicts=order.conflicts,
-        findings=tuple(_findings(order, facts)),
+        findings=(*_findings(order, facts), *claim_findings(compared)),
+        claims=None if figures_only else claims,
+        redaction=gathered.redaction,
         gates=gates,
         review=ManifestReview(
             owner=order.review.owner,
@@ -133,7 +152,9 @@ def decide(
             )
             for item in order.items
         ),
+        gates_digest=gates_digest(),
     )
+    return manifest.model_copy(update={"checklist": checklist_of(manifest)})
 
 
 def status_of(gates: Iterable[GateResult], missing: tuple[Missing, ...]) -> Status:
@@ -156,41 +177,6 @@ def _supersedes(order: SealOrder, gathered: Gathered) -> SupersededVersion | Non
         version=order.supersedes.version,
         manifest_hash=gathered.previous_hash or UNKNOWN_HASH,
         reason=order.supersedes.reason,
-    )
-
-
-def tool_evidence_of(facts: Facts) -> tuple[ToolEvidence, ...]:
-    """The call's tool calls as the packet shows them."""
-    return tuple(
-        ToolEvidence(
-            tool_call_id=tool.tool_call_id,
-            occurrence=tool.occurrence,
-            name=tool.name,
-            argument_summary=tool.argument_summary,
-            result_summary=tool.result_summary,
-            status=tool.status,
-            latency_ms=tool.latency_ms,
-            retries=tool.retries,
-            side_effect_proof=tool.side_effect_proof,
-            findings=tool.findings,
-        )
-        for tool in facts.tools
-    )
-
-
-def evaluation_of(facts: Facts) -> EvaluationResult | None:
-    """The evaluation that speaks for the call, as the packet shows it."""
-    primary = facts.primary("evaluation")
-    if primary is None:
-        return None
-    event = primary.event
-    return EvaluationResult(
-        rubric=event.get("rubric"),
-        rubric_version=event.get("rubricVersion"),
-        label=event.get("label"),
-        score=event.get("score"),
-        evaluator_version=event.get("evaluatorVersion"),
-        failure_label=event.get("failureLabel"),
     )
 
 

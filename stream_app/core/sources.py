@@ -1,7 +1,9 @@
 """The only place that decides which source objects a packet uses, and which of them may be read at all.
 
-An event may name any address, so an address is an order from a stranger: only `s3://` objects in the configured
-source buckets are ever asked for, and only those whose producer states that they are redacted.
+An event may name any address, so an address is an order from a stranger: only `s3://` objects in the configured source
+buckets, `https://` addresses of hosts and (in development) files below a directory that stand on the same list are ever
+asked for, and only those whose producer states that they are redacted. Transcripts that are
+redacted here are read whatever is stated.
 """
 
 from __future__ import annotations
@@ -10,7 +12,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from stream_app.core.events import Reference
-from stream_app.core.orders import Item, Missing, SealOrder
+from stream_app.core.orders import Item, Missing, MissingReason, SealOrder
 from stream_app.core.requirements import EXPECTED_FROM
 
 SourceKind = Literal["transcript", "recording"]
@@ -26,8 +28,13 @@ class Source:
     event_id: str
 
 
-def sources_of(order: SealOrder, source_buckets: tuple[str, ...]) -> tuple[tuple[Source, ...], tuple[Missing, ...]]:
-    """(what to read, what is named by the evidence but withheld); a kind that nothing refers to is in neither."""
+def sources_of(
+    order: SealOrder, source_buckets: tuple[str, ...], *, redacting: bool = False
+) -> tuple[tuple[Source, ...], tuple[Missing, ...]]:
+    """(what to read, what is named by the evidence but withheld); a kind that nothing refers to is in neither.
+
+    `redacting`: transcripts are redacted here, so that one which is not stated to be redacted may be read.
+    """
     readable: list[Source] = []
     withheld: list[Missing] = []
     if order.review.export_level == "aggregate_only":
@@ -36,7 +43,7 @@ def sources_of(order: SealOrder, source_buckets: tuple[str, ...]) -> tuple[tuple
         source = _chosen(kind, order.items)
         if source is None:
             continue
-        obstacle = obstacle_to(source.reference, source_buckets)
+        obstacle = obstacle_to(source.reference, source_buckets, redacting=redacting and kind == "transcript")
         if obstacle is None:
             readable.append(source)
         else:
@@ -44,21 +51,41 @@ def sources_of(order: SealOrder, source_buckets: tuple[str, ...]) -> tuple[tuple
     return tuple(readable), tuple(withheld)
 
 
-def missing(kind: SourceKind, reason: Literal["withheld_by_policy", "fetch_failed"], detail: str) -> Missing:
+def missing(kind: SourceKind, reason: MissingReason, detail: str) -> Missing:
     """An artifact that the evidence names and the packet does not have."""
     return Missing(kind=kind, reason=reason, detail=detail[:300], expected_from=EXPECTED_FROM[kind])
 
 
-def obstacle_to(reference: Reference, source_buckets: tuple[str, ...]) -> str | None:
+def obstacle_to(reference: Reference, source_buckets: tuple[str, ...], *, redacting: bool = False) -> str | None:
     """Why this object is never asked for; None where it may be. The text never repeats the address."""
-    bucket = bucket_of(reference.uri)
-    if bucket is None:
-        return "the reference is not an s3://bucket/key address"
-    if bucket not in source_buckets:
-        return "the reference points outside the allowed source buckets"
-    if reference.redaction_state != "redacted":
+    outside = _outside(reference.uri, source_buckets)
+    if outside is not None:
+        return outside
+    if reference.redaction_state != "redacted" and not redacting:
         return f"its redaction state is {reference.redaction_state}; only what is stated to be redacted is used"
     return None
+
+
+def _outside(uri: str, allowed: tuple[str, ...]) -> str | None:
+    """`allowed`: names of buckets, `https://host` (with all below it), `file:///directory`."""
+    scheme, _, rest = uri.partition("://")
+    if scheme == "https":
+        if "?" in rest or "#" in rest or "@" in rest:
+            # Whoever holds a signed address can read what it leads to: it must not stand in a manifest.
+            return "the reference is an address with a query or a user in it, which may give access"
+        host = rest.partition("/")[0].lower().rstrip(".")
+        hosts = [one.removeprefix("https://").lower().strip(".") for one in allowed if one.startswith("https://")]
+        known = any(one and (host == one or host.endswith(f".{one}")) for one in hosts)
+        return None if known else "the reference points to a host that is not allowed"
+    if scheme == "file":
+        roots = [one.removeprefix("file://").rstrip("/") for one in allowed if one.startswith("file:///")]
+        odd = any(part in (".", "..") for part in rest.split("/")) or "%" in rest or "\\" in rest
+        known = not odd and any(root and rest.startswith(f"{root}/") for root in roots)
+        return None if known else "the reference points to a file outside of the allowed directory"
+    bucket = bucket_of(uri)
+    if bucket is None:
+        return "the reference is not an s3://bucket/key address"
+    return None if bucket in allowed else "the reference points outside the allowed source buckets"
 
 
 def bucket_of(uri: str) -> str | None:

@@ -12,6 +12,7 @@ import msgspec
 
 from stream_app.core.calls import CallState, Evidence, Piece, end_of
 from stream_app.core.evidence import Kind
+from stream_app.core.merged_calls import choices
 from stream_app.core.orders import Missing
 from stream_app.core.policy import Policy
 from stream_app.core.requirements import missing_of, tools_settled
@@ -68,7 +69,7 @@ def stand(state: CallState, view: View) -> Standing:
     policy = view.policy_of(state)
     timing = policy.timing
     items = state.items
-    facts = facts_of(state.call_id, items)
+    facts = facts_of(state.call_id, items, policy.tool_rules)
     call = facts.primaries.get("call")
     hits = _hits(state, policy, facts)
     required = required_kinds(policy, facts, hits)
@@ -84,7 +85,7 @@ def stand(state: CallState, view: View) -> Standing:
 
 def hits_of(state: CallState, policy: Policy) -> tuple[Hit, ...]:
     """The reasons of the call's evidence by this policy."""
-    return _hits(state, policy, facts_of(state.call_id, state.items))
+    return _hits(state, policy, facts_of(state.call_id, state.items, policy.tool_rules))
 
 
 def is_steady(state: CallState, policy: Policy) -> bool:
@@ -104,7 +105,8 @@ def _hits(state: CallState, policy: Policy, facts: Facts) -> tuple[Hit, ...]:
     """
     hits = reasons_of(policy, facts)
     several = state.alternates or facts.calls > 1
-    readings = [reasons_of(policy, facts_of(state.call_id, items)) for items in _readings(state)] if several else ()
+    rules = policy.tool_rules
+    readings = [reasons_of(policy, facts_of(state.call_id, one, rules)) for one in _readings(state)] if several else ()
     if not several and state.ordered_reason is None:
         return hits
     found = {hit.row.reason: hit for hit in hits}
@@ -117,7 +119,7 @@ def _hits(state: CallState, policy: Policy, facts: Facts) -> tuple[Hit, ...]:
 
 
 def _readings(state: CallState) -> Iterator[Sequence[Piece]]:
-    """The evidence with each other content of a conflicting event, and by each of several call-ended events alone.
+    """The evidence with each other content of a conflicting event, and with some of several call-ended events only.
 
     Had a corrected call-ended come first, its reason would have ordered a packet: so it counts in every order (rule 3).
     """
@@ -126,5 +128,5 @@ def _readings(state: CallState) -> Iterator[Sequence[Piece]]:
     calls = [item for item in (*state.items, *state.alternates) if item.kind == "call"]
     if len(calls) > 1:
         rest = tuple(item for item in state.items if item.kind != "call")
-        for call in calls:
-            yield (*rest, call)
+        for chosen in choices(calls):
+            yield (*rest, *chosen)

@@ -132,6 +132,25 @@ class LinkStated(_Statement, frozen=True, gc=False, tag="identity-linked"):
     """`events.IdentityLinked`."""
 
 
+class DisputeStated(_Statement, frozen=True, gc=False, tag="identity-disputed"):
+    """`identity_events`: two calls claim one alias, this one among them."""
+
+    alias: str
+    claimed_by: tuple[str, ...] = ()
+
+
+class SettledStated(_Statement, frozen=True, gc=False, tag="identity-settled"):
+    """`identity_events`: an operator has said whose alias it is."""
+
+    alias: str
+
+
+class MergeStated(_Statement, frozen=True, gc=False, tag="identity-merged"):
+    """`identity_events`: this call is another one, under whose ID its evidence goes on."""
+
+    into: _Id
+
+
 Statement = (
     CallStated
     | ToolStated
@@ -141,6 +160,9 @@ Statement = (
     | ReportStated
     | SelectionStated
     | LinkStated
+    | DisputeStated
+    | SettledStated
+    | MergeStated
 )
 
 decode_statement: Callable[[bytes | msgspec.Raw], Statement] = msgspec.json.Decoder(Statement).decode

@@ -6,6 +6,7 @@ A value is shown only where it cannot identify anybody: booleans, and codes from
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Any
 
 MAX_FIELDS = 24
@@ -15,6 +16,45 @@ _KEY = re.compile(r"(?!.*[0-9]{5})[A-Za-z_][A-Za-z0-9_.-]{0,63}")
 _CLOSED_VOCABULARIES: dict[str, re.Pattern[str]] = {
     "currency": re.compile(r"[A-Z]{3}"),
 }
+
+
+TRUNCATED = "…"
+"""Stands for the fields that a summary leaves out."""
+
+Redactor = Callable[[str], str]
+"""A text as it may be shown."""
+
+
+def unredacted(text: str) -> str:
+    """The text as it is: where no engine was given."""
+    return text
+
+
+def shape_of(summary: str) -> dict[str, str] | None:
+    """Key -> type (`string`, `number`, `boolean`, `object`, `list`, `null`) of a summary that `summarise` made.
+
+    What it left out stands as TRUNCATED. None where the payload was no object.
+    """
+    if summary == "empty object":
+        return {}
+    shape: dict[str, str] = {}
+    for part in summary.split(", "):
+        key, colon, told = part.partition(": ")
+        if part == TRUNCATED or key == "(key)":
+            shape[TRUNCATED] = "any"
+        elif not colon:
+            return None
+        else:
+            shape[key] = _type_told(told)
+    return shape
+
+
+def _type_told(told: str) -> str:
+    if told in ("true", "false"):
+        return "boolean"
+    if told.startswith("list of "):
+        return "list"
+    return told if told in ("null", "number", "object") else "string"
 
 
 def summarise(payload: Any) -> str:

@@ -7,8 +7,9 @@ and ElevenLabs (`transcript[]`). Nothing is rewritten: a packet carries the byte
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from stream_app.core.claims import Said
 from stream_app.core.wire import Json, WireError, read_json
 
 MAX_TRANSCRIPT_BYTES = 32 << 20
@@ -36,6 +37,8 @@ class TranscriptReport:
     turns: int = 0
     speakers: int = 0
     problems: tuple[str, ...] = ()
+    said: tuple[Said, ...] = field(default=(), repr=False)
+    """What was said, turn by turn; it never leaves with a packet."""
 
 
 def examine(body: bytes) -> TranscriptReport:
@@ -52,17 +55,20 @@ def examine(body: bytes) -> TranscriptReport:
     if not turns:
         return TranscriptReport(problems=("the transcript has no turns",))
     speakers: set[str] = set()
+    said: list[Said] = []
     latest: float | None = None
     for number, turn in enumerate(turns, start=1):
         speaker = _first_text(turn, SPEAKERS)
-        if not speaker or _first_text(turn, TEXTS) is None:
+        text = _first_text(turn, TEXTS)
+        if not speaker or text is None:
             return TranscriptReport(len(turns), problems=(f"turn {number} lacks its speaker or its text",))
         speakers.add(speaker)
+        said.append(Said(speaker, text))
         begins = _start(turn)
         if begins is not None and latest is not None and begins < latest:
             return TranscriptReport(len(turns), problems=(f"turn {number} begins before the one above it",))
         latest = begins if begins is not None else latest
-    return TranscriptReport(len(turns), len(speakers))
+    return TranscriptReport(len(turns), len(speakers), said=tuple(said))
 
 
 def _says_raw(document: Json) -> bool:

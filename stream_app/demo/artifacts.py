@@ -16,7 +16,7 @@ def transcript_bytes(conversation: Conversation, duration_ms: int) -> bytes:
     """Speaker turns with times, in the order of their times; our own shape.
 
     Turns without a time take that of the turn before; where none has one, they are spread over the call. The texts
-    are public and fictional: stated as redacted.
+    are public and fictional, and hold names and numbers: stated as unredacted, so that the line redacts them.
     """
     told = conversation.turns
     timed = any(turn.t_ms is not None for turn in told)

@@ -89,6 +89,8 @@ class Conversation(_Neutral):
     policy_flags: tuple[str, ...] = ()
     reported: bool = False
     """Whether a customer named this call."""
+    unproved: bool | None = None
+    """Whether the agent says that it changed something, and no tool of its did; None: nobody says."""
 
     @model_validator(mode="after")
     def _not_longer_than_a_day(self) -> Self:

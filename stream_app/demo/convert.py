@@ -192,7 +192,7 @@ def _add_artifacts(call: ConvertedCall, naming: _Naming, draw: random.Random) ->
     audio = recording_bytes(call.duration_ms)
     transcript: dict[str, Any] = {
         "uri": f"{base}/transcript.json", "sha256": sha256(body).hexdigest(), "sizeBytes": len(body),
-        "mediaType": "application/json", "redactionState": "redacted", "producer": "demo",
+        "mediaType": "application/json", "redactionState": "unredacted", "producer": "demo",
     }  # fmt: skip
     recording: dict[str, Any] = {
         "uri": f"{base}/audio.wav", "sha256": sha256(audio).hexdigest(), "sizeBytes": len(audio),

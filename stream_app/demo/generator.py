@@ -97,7 +97,7 @@ def _call(seed: int, number: int) -> Conversation:
     outcome = _verdict(draw, trouble)
     failed = outcome.label == "fail"
     end_reason = _weighted(draw, END_REASONS)
-    steps = _dialogue(draw, script, caller, _errands(draw, agent, trouble), trouble, failed, end_reason)
+    steps, unproved = _dialogue(draw, script, caller, _errands(draw, agent, trouble), trouble, failed, end_reason)
     turns, tools, duration = _lay_out(draw, steps)
     started = FIRST_START_MS + number * 7_000 + draw.randrange(7_000)
     flagged = outcome.label is not None and draw.random() < FLAG_SHARE / (1 - UNJUDGED_SHARE)
@@ -119,6 +119,7 @@ def _call(seed: int, number: int) -> Conversation:
         measures=_measures(draw, max((use.latency_ms or 0 for use in tools), default=0)),
         policy_flags=(draw.choice(POLICY_FLAGS),) if flagged else (),
         reported=draw.random() < (REPORT_SHARE_FAILED if failed else REPORT_SHARE_ELSE),
+        unproved=unproved,
     )
 
 
@@ -157,8 +158,8 @@ def _errands(draw: random.Random, agent: Agent, trouble: Trouble | None) -> list
 def _dialogue(
     draw: random.Random, script: Script, caller: Caller, errands: list[Errand], trouble: Trouble | None,
     failed: bool, end_reason: str,
-) -> list[_Said | Draft]:  # fmt: skip
-    """What is said and done, in order, without times."""
+) -> tuple[list[_Said | Draft], bool]:  # fmt: skip
+    """What is said and done, in order, without times; and whether a change is claimed that no tool made."""
     slots = caller.slots()
 
     def says(speaker: str, *variants: str) -> _Said:
@@ -167,7 +168,7 @@ def _dialogue(
 
     chat = [[says("agent", asked), says("user", answer)] for asked, answer in draw.sample(script.small_talk, 2)]
     steps: list[_Said | Draft] = [says("agent", *script.greeting)]
-    identified = False
+    identified = unproved = False
     for position, errand in enumerate(errands):
         lines = script.lines(errand)
         steps.append(says("user", *lines.ask))
@@ -180,11 +181,12 @@ def _dialogue(
         # In half of the failed calls the agent claims what its tools did not do, which is what reviewers look for.
         claims = done if not failed else (done or draw.random() < 0.5) and errand != "question"
         steps += [says("agent", lines.check), *uses, says("agent", lines.done if claims else lines.trouble)]
+        unproved = unproved or (claims and not done and errand in WRITES)
         pleased = script.content if claims else script.content[-1:]  # The last of them takes bad news too.
         steps.append(says("user", *(script.unhappy if failed else pleased)))
     while chat and (sum(isinstance(step, _Said) for step in steps) < MIN_TURNS or draw.random() < 0.3):
         steps += chat.pop()
-    return [*steps, *_ending(script, says, end_reason)]
+    return [*steps, *_ending(script, says, end_reason)], unproved
 
 
 def _ending(script: Script, says: Says, end_reason: str) -> list[_Said]:

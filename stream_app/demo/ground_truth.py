@@ -24,7 +24,7 @@ class Expected:
     """What must be seen of one call at the end."""
 
     call_id: str
-    status: Literal["complete", "incomplete"] | None
+    status: Literal["complete", "incomplete", "blocked"] | None
     """Of the last version; None: no packet may leave."""
     missing: frozenset[tuple[str, str]]
     """(kind, reason) of the last version."""
@@ -37,6 +37,8 @@ class Expected:
     """IDs of the orphan alerts that must be raised: for each alias that evidence waits at, or for the call itself."""
     superseded: bool = False
     """Whether late evidence must have made a later version."""
+    may_block: bool = False
+    """Whether the tool-evidence gate may block it too: nobody says what the agent claims in this conversation."""
 
 
 def expect(call: ConvertedCall, policy: Policy) -> Expected:
@@ -52,16 +54,26 @@ def expect(call: ConvertedCall, policy: Policy) -> Expected:
     waits = {kind for kind, why in _missing(call, reasons, late_is_there=False) if why == "never_seen"}
     if call.plan == "transcript_lost" and ended:
         missing = missing | {("transcript", "fetch_failed")}
+    # A claim without proof blocks where there is a transcript to claim it in, and no report of a tool is missing.
+    heard = not {kind for kind, _ in missing} & {"transcript", "tools"} and _judged(call)
+    unproved = heard and call.conversation.unproved is True
     return Expected(
         call_id=call.call_id,
-        status=None if not reasons else "incomplete" if missing else "complete",
+        status=None if not reasons else "blocked" if unproved else "incomplete" if missing else "complete",
         missing=frozenset(missing if reasons else ()),
         reasons=frozenset(reasons),
         times_out=bool(ended) and bool(waits),
         parked=0,
         orphans=frozenset() if ended or reasons else frozenset({f"{call.call_id}/orphan/1"}),
         superseded=call.plan == "late_evaluation" and bool(reasons - FROM_EVALUATION),
+        may_block=heard and call.conversation.unproved is None,
     )
+
+
+def _judged(call: ConvertedCall) -> bool:
+    """The claim rules know English; a language that nobody states is told by the words."""
+    language = call.conversation.language
+    return language is None or language.lower().startswith("en")
 
 
 def _waits_at(event: dict[str, Any]) -> str:

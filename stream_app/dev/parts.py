@@ -76,8 +76,12 @@ def _may(actions: str, *buckets: str) -> tuple[str, ...]:
 IDENTITIES: tuple[Identity, ...] = (
     Identity("admin", ("Admin", "Read", "Write", "List", "Tagging")),
     Identity("provider", _may("Read Write List", "provider-drop")),
-    Identity("sealer", _may("Read", "provider-drop") + _may("Read Write List", "review-packets", "staging")),
+    Identity(
+        "sealer",
+        _may("Read", "provider-drop") + _may("Read Write List", "review-packets", "raw-restricted", "staging"),
+    ),
     Identity("reviewer", _may("Read List", "review-packets")),
+    Identity("restricted", _may("Read List", "review-packets", "raw-restricted")),
 )
 
 #: The identity whose keys `.dev/env` gives to the worker.

@@ -47,6 +47,7 @@ class Endpoints:
             "STREAM_APP_S3_ENDPOINT": self.s3_endpoint,
             "STREAM_APP_S3_ACCESS_KEY": keys.access_key,
             "STREAM_APP_S3_SECRET_KEY": keys.secret_key,
+            "STREAM_APP_SIGNING_KEY_FILE": str(self.root / "signing.pem"),
         }
 
 
@@ -115,20 +116,35 @@ class StateDirectory:
         _write_private(self.file, json.dumps({"parts": content}, indent=2) + "\n")
 
     def keys(self) -> dict[str, Credentials]:
-        """The key pairs of all identities: made at the first call, the same ever after, readable by the owner only."""
+        """The key pairs of all identities: made at the first call, the same ever after, readable by the owner only.
+
+        An identity that came with a later release gets its keys when it is first asked for.
+        """
         path = self.root / "keys.json"
-        if path.exists():
-            raw = json.loads(path.read_text())
-        else:
-            raw = {
-                identity.name: {"accessKey": f"dev-{identity.name}", "secretKey": secrets.token_hex(20)}
-                for identity in IDENTITIES
-            }
+        raw = json.loads(path.read_text()) if path.exists() else {}
+        later = [identity.name for identity in IDENTITIES if identity.name not in raw]
+        if later:
+            raw |= {name: {"accessKey": f"dev-{name}", "secretKey": secrets.token_hex(20)} for name in later}
             _write_private(path, json.dumps(raw, indent=2) + "\n")
         return {name: Credentials(pair["accessKey"], pair["secretKey"]) for name, pair in raw.items()}
 
+    def make_signing_key(self) -> None:
+        """A key of the stack's own, with the file of trusted keys beside it: made once, the same ever after."""
+        private = self.root / "signing.pem"
+        if private.exists():
+            return
+        # Only here: what reads a stack's state does not need cryptography.
+        from stream_app.core.attestation import TrustedKey
+        from stream_app.engines.signing import Ed25519Signer, trust_document
+
+        signer = Ed25519Signer.generate()
+        trusted = trust_document((TrustedKey(signer.key_id, signer.public_key),))
+        (self.root / "trusted-keys.json").write_text(json.dumps(trusted, indent=2) + "\n")
+        _write_private(private, signer.to_pem().decode())
+
     def endpoints(self, parts: Mapping[str, PartState]) -> Endpoints:
         """Where the parts answer. Raises KeyError if a part was never started."""
+        self.make_signing_key()
         return Endpoints(
             kafka_bootstrap=f"{LOOPBACK}:{parts['kafka'].ports['broker']}",
             s3_endpoint=f"http://{LOOPBACK}:{parts['s3'].ports['s3']}",

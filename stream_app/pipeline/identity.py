@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-import msgspec
+from msgspec.structs import replace
 
 from stream_app.core import identity
 from stream_app.core.alias_rows import (
     EXPIRE,
+    MINT,
     ORPHAN,
     PARKED,
     Due,
@@ -26,8 +27,9 @@ from stream_app.core.alias_rows import (
     write_row,
 )
 from stream_app.core.clock import PartitionClock
-from stream_app.core.evidence import ClockRecord, Position
-from stream_app.core.identity import Alias, Claim, Resolution
+from stream_app.core.evidence import ClockRecord
+from stream_app.core.identities import Ranking
+from stream_app.core.identity import Alias, Context, Resolution
 from stream_app.core.identity_alerts import conflict_alert, orphan_alert
 from stream_app.core.identity_records import (
     AnyRecord,
@@ -35,11 +37,10 @@ from stream_app.core.identity_records import (
     HopDoneRecord,
     LinkRecord,
     ParkRecord,
-    PassingEvent,
     RecordError,
     read_record,
 )
-from stream_app.core.instants import LATEST_MS, parse_instant
+from stream_app.core.instants import LATEST_MS
 from stream_app.core.policy import Policy
 from stream_app.pipeline import outputs
 from stream_app.pipeline.ports import Effects, Incoming, Outgoing, State
@@ -47,6 +48,8 @@ from stream_app.telemetry.propagation import TRACEPARENT
 from stream_app.topics import EVIDENCE, IDENTITY
 
 Row = tuple[bytes, bytes | None]
+_WAITS: tuple[DueKind, ...] = (ORPHAN, MINT)
+"""What an alias is due for while events wait at it for their first time."""
 
 
 class _Held:
@@ -98,6 +101,8 @@ class IdentityPartition:
         self._partitions = partitions
         self._rows = rows
         self._orphan = policy.timing.orphan
+        self._mint_delay = policy.timing.mint_delay
+        self._ranking = Ranking(policy.identity.precedence)
         self._max_hold = policy.timing.max_hold
         self._horizon = max(policy.timing.retention, policy.timing.late_horizon)
         """How long an alias is remembered after its last use, at least, ms."""
@@ -112,7 +117,7 @@ class IdentityPartition:
     def recover(self) -> None:
         """Count what waits; of aliases nothing is kept in memory."""
         self._looked = 0
-        self._waiting = len(self._due(ORPHAN, 0, LATEST_MS))
+        self._waiting = sum(len(self._due(kind, 0, LATEST_MS)) for kind in _WAITS)
         self._held = {}
 
     def parked(self) -> int:
@@ -153,10 +158,11 @@ class IdentityPartition:
         records = [_read(incoming) for incoming in batch]
         self._hold(record.alias for record in records if isinstance(record, ParkRecord | LinkRecord))
         done = [_Done() for _ in batch]
-        for record, one in zip(records, done, strict=True):
+        for incoming, record, one in zip(batch, records, done, strict=True):
             match record:
                 case ParkRecord() | LinkRecord():
-                    self._send_hops(identity.hops_again(self._held[record.alias].state, record), one)
+                    state, context = self._held[record.alias].state, self._context(incoming)
+                    self._send_hops(identity.hops_again(state, record, context), one)
                     if isinstance(record, LinkRecord):
                         self._answer(record, one)
                 case HopDoneRecord():
@@ -178,7 +184,9 @@ class IdentityPartition:
         """The usual case, made short: an event at an alias that is linked, and not about to be forgotten."""
         held = self._held[record.alias]
         canonical = held.state.canonical_call_id
-        if canonical is None or record.canonical_call_id not in (None, canonical) or self._prolonged(held):
+        if canonical is None or held.state.disputed or record.canonical_call_id not in (None, canonical):
+            return None
+        if self._prolonged(held):
             return None
         return Effects(sends=(Outgoing(EVIDENCE.name, canonical.encode(), record.event.resolved(canonical)),))
 
@@ -186,40 +194,51 @@ class IdentityPartition:
         done = _Done()
         held = self._held[record.alias]
         try:
-            resolution = identity.fold_park(held.state, record, self._clock.now)
+            resolution = identity.fold_park(held.state, record, self._context(incoming))
         except RecordError:
             done.sends.append(_no_record(incoming))
         else:
-            self._apply(index, held, resolution, incoming, done, record.event)
+            self._apply(index, held, resolution, incoming.timestamp_ms, done, record)
         return done
 
     def _link(self, index: int, record: LinkRecord, incoming: Incoming) -> _Done:
         done = _Done()
         held = self._held[record.alias]
-        self._apply(index, held, identity.fold_link(held.state, record), incoming, done)
+        resolution = identity.fold_link(held.state, record, self._context(incoming))
+        self._apply(index, held, resolution, incoming.timestamp_ms, done)
         self._answer(record, done)
         return done
 
+    def _context(self, incoming: Incoming) -> Context:
+        return Context(incoming.timestamp_ms, self._clock.now, self._ranking)
+
     def _apply(
-        self, index: int, held: _Held, resolution: Resolution, incoming: Incoming, done: _Done,
-        own: PassingEvent | None = None,
-    ) -> None:  # fmt: skip
+        self, index: int, held: _Held, resolution: Resolution, time_ms: int, done: _Done, park: ParkRecord | None = None
+    ) -> None:
+        """Send what follows, and keep the state. `time_ms` dates alerts; `park` is the record, where it is one."""
         before, state = held.state, resolution.state
+        for call, notice in resolution.notices:
+            done.sends.append(Outgoing(EVIDENCE.name, call.encode(), notice.resolved(call)))
         if resolution.released:
             canonical = state.canonical_call_id or ""
             key = canonical.encode()
             for event in resolution.released:
                 # One that has waited goes on under its producer's trace, not under that of the record that freed it.
-                traced = event is not own and event.traceparent
+                traced = (park is None or event is not park.event) and event.traceparent
                 headers = ((TRACEPARENT, traced.encode()),) if traced else ()
                 done.sends.append(Outgoing(EVIDENCE.name, key, event.resolved(canonical), headers))
+        if resolution.own_way is not None and park is not None:
+            stated = park.canonical_call_id or ""
+            done.sends.append(Outgoing(EVIDENCE.name, stated.encode(), resolution.own_way.resolved(stated)))
         if before.orphaned and not state.orphaned:
-            alert = orphan_alert(before, incoming.timestamp_ms, "resolved")
+            alert = orphan_alert(before, time_ms, "resolved")
             done.sends.append(outputs.alert(alert, "identity", before.alias))
+        for claim in resolution.disputes:
+            done.sends.append(outputs.alert(conflict_alert(claim, time_ms), "identity", claim.owner))
+        for claim in resolution.settled:
+            done.sends.append(outputs.alert(conflict_alert(claim, time_ms, "resolved"), "identity", claim.owner))
         if resolution.hops:
             self._send_hops(resolution.hops, done)
-        if resolution.refused is not None:
-            self._refuse(before, resolution, resolution.refused, incoming, done)
         if state is not before:
             held.state = state
             held.due = self._due_anew(state)
@@ -230,39 +249,11 @@ class IdentityPartition:
                 held.due = due
                 held.changed_by = index
 
-    def _refuse(self, before: Alias, resolution: Resolution, claim: Claim, incoming: Incoming, done: _Done) -> None:
-        """One alert for each call that claims the alias of another; every event that does is a dead letter."""
-        if claim.claimed_by not in before.refused:
-            alert = conflict_alert(claim, incoming.timestamp_ms)
-            done.sends.append(outputs.alert(alert, "identity", claim.owner))
-        event = resolution.refused_event
-        if event is not None:
-            place = event.position
-            done.sends.append(
-                outputs.dead_letter(
-                    incoming,
-                    "identity",
-                    "identity_conflict",
-                    f"{claim.alias} already names another call",
-                    position=Position(topic=place.topic, partition=place.partition, offset=place.offset),
-                    received_at=parse_instant(event.received_at),
-                    value=bytes(event.event),
-                )
-            )
-
     def _send_hops(self, hops: tuple[LinkRecord, ...], done: _Done) -> None:
         for hop in hops:
-            sent = LinkRecord(
-                alias=hop.alias,
-                canonical_call_id=hop.canonical_call_id,
-                other=hop.other,
-                said_by=hop.said_by,
-                position=hop.position,
-                hop=hop.hop,
-                sent_from=self._partition,
-            )
+            sent = replace(hop, sent_from=self._partition)
             done.sends.append(Outgoing(IDENTITY.name, hop.alias.encode(), sent.to_bytes()))
-        done.expects = tuple(identity.hop_id(hop) for hop in hops)
+        done.expects += tuple(identity.hop_id(hop) for hop in hops)
 
     def _answer(self, record: LinkRecord, done: _Done) -> None:
         """A hop is receipted when everything it caused is durable."""
@@ -273,6 +264,10 @@ class IdentityPartition:
     def _due_anew(self, state: Alias) -> Due:
         """When the alias must be looked at after a change of its state."""
         if state.parked:
+            if state.disputed:
+                return PARKED, 0
+            if state.ended_since is not None:
+                return MINT, state.ended_since and state.ended_since + self._mint_delay
             if state.orphaned:
                 return PARKED, 0
             return ORPHAN, 0 if state.since is None else state.since + self._orphan
@@ -288,8 +283,8 @@ class IdentityPartition:
                 done.local.append((before, None))
             if after is not None:
                 done.local.append(index_row(after))
-        waited = held.stored is not None and held.stored[0] == ORPHAN
-        waits = held.due is not None and held.due[0] == ORPHAN
+        waited = held.stored is not None and held.stored[0] in _WAITS
+        waits = held.due is not None and held.due[0] in _WAITS
         self._waiting += waits - waited
 
     def _prolonged(self, held: _Held) -> Due | None:
@@ -307,6 +302,8 @@ class IdentityPartition:
         now = self._clock.now
         if now is None or now < self._looked:
             return done
+        for held in self._due_now(MINT, now, done):
+            self._mint(index, held, now, done)
         for held in self._due_now(ORPHAN, now, done):
             self._orphaned(index, held, now, done)
         for held in self._due_now(EXPIRE, now, done):
@@ -317,13 +314,24 @@ class IdentityPartition:
         self._looked = now + 1
         return done
 
+    def _mint(self, index: int, held: _Held, now: int, done: _Done) -> None:
+        """Nobody has named the call in time, or it has waited since before there was a time to count from."""
+        since = held.state.ended_since
+        if since and now >= since + self._mint_delay:
+            self._apply(index, held, identity.mint(held.state), since + self._mint_delay, done)
+            return
+        if not since:
+            held.state = replace(held.state, ended_since=now)
+        held.due = self._due_anew(held.state)
+        held.changed_by = index
+
     def _orphaned(self, index: int, held: _Held, now: int, done: _Done) -> None:
         """Events have waited as long as an orphan does, or since before there was a time to count from."""
         since = held.state.since
         if since is None:
-            held.state = msgspec.structs.replace(held.state, since=now)
+            held.state = replace(held.state, since=now)
         elif now >= since + self._orphan:
-            held.state = msgspec.structs.replace(held.state, orphaned=True)
+            held.state = replace(held.state, orphaned=True)
             alert = orphan_alert(held.state, since + self._orphan, "firing")
             done.sends.append(outputs.alert(alert, "identity", held.state.alias))
         held.due = self._due_anew(held.state)

@@ -17,13 +17,14 @@ from pydantic import ValidationError
 from stream_app.core import cloud_events
 from stream_app.core.dead_letters import DeadLetterReason
 from stream_app.core.event_shapes import Reduced, Shape
-from stream_app.core.events import EVENT_TYPES, CallReported, Event, SelectionRequested
+from stream_app.core.events import EVENT_TYPES, CallReported, Event, IdentityLinked, SelectionRequested
 from stream_app.core.evidence import event_digest, reduce_event
 from stream_app.core.identities import aliases_of, by_precedence
 from stream_app.core.identity_records import LinkRecord, ParkRecord, PassingEvent, Place
 from stream_app.core.instants import format_instant
 from stream_app.core.wire import Json, WireError, write_json
 from stream_app.pipeline import outputs
+from stream_app.pipeline.known_claims import KnownClaims
 from stream_app.pipeline.ports import Effects, Incoming, Outgoing
 from stream_app.telemetry.propagation import traceparent_of
 from stream_app.topics import EVIDENCE, IDENTITY
@@ -45,10 +46,11 @@ class Refusal(Exception):
 
 
 class Intake:
-    """Stage one. Stateless: a repeat after a crash repeats its output, and the join knows it by its position."""
+    """Stage one. A repeat after a crash repeats its output, if by a longer way: the join knows it by its position."""
 
     def __init__(self, max_event_bytes: int) -> None:
         self._max_event_bytes = max_event_bytes
+        self._claims = KnownClaims()
 
     def fold(self, batch: Sequence[Incoming]) -> list[Effects]:
         """What `handle` makes of each record."""
@@ -57,7 +59,7 @@ class Intake:
     def handle(self, record: Incoming) -> Effects:
         """Records to write for one input record: evidence or identity records, or exactly one dead letter."""
         try:
-            return Effects(sends=_route(self._validate(record), record))
+            return Effects(sends=self._routed(record))
         except Refusal as refusal:
             return Effects(sends=(outputs.dead_letter(record, "intake", refusal.reason, refusal.detail),))
         except Exception as error:
@@ -65,6 +67,11 @@ class Intake:
             log.exception("no answer to the record at %s/%s/%s", record.topic, record.partition, record.offset)
             detail = f"intake failed on it ({type(error).__name__}): a bug, please report it with this letter"
             return Effects(sends=(outputs.dead_letter(record, "intake", "invalid_event", detail),))
+
+    def _routed(self, record: Incoming) -> tuple[Outgoing, ...]:
+        event = self._validate(record)
+        place = Place(record.offset, record.partition, record.topic)
+        return route(event, record, self._claims, place, linking=record.topic == IdentityLinked.TYPE)
 
     def _validate(self, record: Incoming) -> Reduced:
         # 1. Size, before anything looks inside.
@@ -104,6 +111,11 @@ def _by_model(model: type[Event], document: Json) -> Reduced:
         event = model.from_dict(document)
     except ValidationError as error:
         raise Refusal("invalid_event", describe(error)) from None
+    return reduced_of(event)
+
+
+def reduced_of(event: Event) -> Reduced:
+    """6. A valid event as intake passes it on. Raises Refusal for one that names no call, or two."""
     try:
         aliases = aliases_of(event)
     except ValueError as error:
@@ -140,9 +152,13 @@ def describe(error: ValidationError) -> str:
     return "; ".join(problems)
 
 
-def _route(event: Reduced, record: Incoming) -> tuple[Outgoing, ...]:
-    """7. Straight to `evidence`, or by way of its aliases."""
-    place = Place(record.offset, record.partition, record.topic)
+def route(
+    event: Reduced, record: Incoming, claims: KnownClaims, place: Place, *, linking: bool
+) -> tuple[Outgoing, ...]:
+    """7. Straight to `evidence`, or by way of its aliases: where they name the call, or make claims not checked yet.
+
+    `linking`: its claims are its purpose, so an operator may make one again.
+    """
     passing = PassingEvent(
         digest=event.digest,
         event=Raw(event.document),
@@ -151,10 +167,13 @@ def _route(event: Reduced, record: Incoming) -> tuple[Outgoing, ...]:
         traceparent=traceparent_of(record.headers) if record.headers else None,
     )
     canonical = event.canonical_call_id
-    if not event.aliases:
-        assert canonical is not None
-        return (Outgoing(EVIDENCE.name, canonical.encode(), passing.resolved(canonical)),)
-    first, *others = by_precedence(event.aliases)
+    aliases = by_precedence(event.aliases)
+    if canonical is not None:
+        if not linking:
+            aliases = claims.unknown(aliases, canonical, record.timestamp_ms)
+        if not aliases:
+            return (Outgoing(EVIDENCE.name, canonical.encode(), passing.resolved(canonical)),)
+    first, *others = aliases
     out = [_identity(first, ParkRecord(alias=first, canonical_call_id=canonical, event=passing))]
     for other in others:
         if canonical is not None:

@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Literal
 
+from msgspec import Raw
 from pydantic import ValidationError
 
 from stream_app.core import due_index, join
@@ -14,6 +15,9 @@ from stream_app.core.calls import CallState
 from stream_app.core.clock import PartitionClock
 from stream_app.core.due_index import CALL_PREFIX, local_rows
 from stream_app.core.evidence_records import TYPES, Activation, Clock, EventType, Heard, RecordError, read_record
+from stream_app.core.identity_notices import is_notice
+from stream_app.core.identity_records import PassingEvent
+from stream_app.core.instants import format_instant
 from stream_app.core.judgement import Outcome
 from stream_app.core.open_calls import OpenCalls
 from stream_app.core.ordering import Order
@@ -23,7 +27,7 @@ from stream_app.core.standing import View
 from stream_app.core.wire import read_json, write_json
 from stream_app.pipeline import outputs
 from stream_app.pipeline.ports import NOTHING, Effects, Incoming, Outgoing, State
-from stream_app.topics import SEAL_ORDERS
+from stream_app.topics import EVIDENCE, SEAL_ORDERS
 
 __all__ = ["Ended", "JoinPartition", "Observer", "local_rows"]
 
@@ -122,7 +126,8 @@ class JoinPartition:
         """
         return _Batch(self, batch).fold()
 
-    def _view(self) -> View:
+    def view(self) -> View:
+        """What a call is judged by here and now."""
         clock = self._clock
         return View(clock.now, self._active, self._policies, clock.unread, self._watch.silent)
 
@@ -142,7 +147,7 @@ class _Batch:
         self._told: tuple[int, tuple[Row, ...]] | None = None
         """What an earlier clock record of the batch came to, and which: kept where a later one is not finished."""
         self._watched = False
-        self._view = stage._view()
+        self._view = stage.view()
         self._counts: defaultdict[tuple[type, Ended], int] = defaultdict(int)
         self._fired: list[Order] = []
 
@@ -156,9 +161,13 @@ class _Batch:
                 call = calls[record.call_id]
                 outcome = fold_event(call.state, record, self._view)
                 ended = outcome.disposition
-                if ended is None or ended == "repeat":
+                if ended is None:
+                    self._move(index, call, outcome)
                     continue
-                counts[type(record.piece.statement), ended] += 1
+                if ended == "repeat":
+                    continue
+                if not is_notice(record.piece.topic):  # No producer's event.
+                    counts[type(record.piece.statement), ended] += 1
                 call.state, call.changed_by = outcome.state, index
                 if outcome.orders or outcome.alerts:
                     self._say(index, outcome)
@@ -177,6 +186,21 @@ class _Batch:
             }
             self._stage._observe(told, self._fired)
         return effects
+
+    def _move(self, index: int, call: _Call, outcome: Outcome) -> None:
+        """The call is another one: what it has, or would get, goes on under that one's ID."""
+        state = outcome.state
+        assert state is not None
+        assert state.merged_into is not None
+        into = state.merged_into
+        for piece in outcome.moved:
+            passing = PassingEvent(
+                piece.digest, Raw(piece.body), piece.position, format_instant(piece.received_at), piece.traceparent
+            )
+            self._sends[index].append(Outgoing(EVIDENCE.name, into.encode(), passing.resolved(into)))
+        if state != call.state:
+            call.state, call.changed_by = state, index
+        self._say(index, outcome)
 
     def _load(self, call_ids: Iterable[str]) -> None:
         wanted = [call_id for call_id in dict.fromkeys(call_ids) if call_id not in self._calls]
@@ -204,7 +228,7 @@ class _Batch:
                 self._watched = True
             if now is not None and now != before:
                 self._hear_silence(index, now)
-            self._view = stage._view()
+            self._view = stage.view()
             if now is None or now == before:
                 return
             self._told = told
@@ -270,7 +294,7 @@ class _Batch:
         stage = self._stage
         stage._policies[policy.sha256] = policy
         stage._active = policy
-        self._view = stage._view()
+        self._view = stage.view()
         key = _POLICY + policy.sha256.encode() + stage._suffix
         self._stage_rows[key] = (index, write_json(policy.to_dict()))
         self._stage_rows[_ACTIVE + stage._suffix] = (index, policy.sha256.encode())

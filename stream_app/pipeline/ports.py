@@ -5,11 +5,14 @@ What is made for every record is a msgspec struct: a frozen dataclass takes fift
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
 import msgspec
+
+from stream_app.core.redaction.transcript import Report
+from stream_app.core.wire import Json
 
 Headers = tuple[tuple[str, bytes], ...]
 
@@ -73,6 +76,22 @@ class ObjectInfo:
     media_type: str | None
 
 
+Tee = Callable[[bytes], None]
+"""Is given the parts of an object, in their order."""
+
+
+class ArtifactSource(Protocol):
+    """Where source objects are read: s3:// (an ObjectStore is one), https://, file://. Methods may raise StoreError."""
+
+    async def get(self, uri: str, *, max_bytes: int) -> bytes:
+        """The whole object; ObjectTooLarge beyond `max_bytes`."""
+        ...
+
+    async def digest(self, uri: str, *, max_bytes: int, tee: Tee | None = None) -> tuple[str, int]:
+        """SHA-256 (hex) and size, streamed; ObjectTooLarge beyond `max_bytes`. `tee` is given each part."""
+        ...
+
+
 class ObjectStore(Protocol):
     """Object storage as stages see it; URIs are `s3://bucket/key`. Every method may raise StoreError."""
 
@@ -88,12 +107,62 @@ class ObjectStore(Protocol):
         """Size and media type."""
         ...
 
-    async def digest(self, uri: str, *, max_bytes: int) -> tuple[str, int]:
-        """SHA-256 (hex) and size, streamed; ObjectTooLarge beyond `max_bytes`."""
+    async def digest(self, uri: str, *, max_bytes: int, tee: Tee | None = None) -> tuple[str, int]:
+        """SHA-256 (hex) and size, streamed; ObjectTooLarge beyond `max_bytes`. `tee` is given each part."""
         ...
 
     def list(self, prefix: str) -> AsyncIterator[str]:
         """URIs below `s3://bucket/prefix`, in key order."""
+        ...
+
+
+class Cleared(msgspec.Struct, frozen=True):
+    """A transcript that may be looked at by the gates, and what was done to it."""
+
+    body: bytes
+    report: Report | None
+    """None: it came redacted, and nothing had to be masked any more; `body` is then what came, to the byte."""
+    leaks: tuple[str, ...]
+    """What still forbids that it leaves, one line a kind, without the values."""
+
+
+class RedactionFailed(Exception):
+    """There is no redacted transcript: `reason` is timeout, unreadable, model_unavailable, crashed or defect.
+
+    `detail` quotes nothing of what was to be redacted.
+    """
+
+    def __init__(self, reason: str, detail: str) -> None:
+        super().__init__(reason, detail)  # Both, so that it comes whole out of another process.
+        self.reason = reason
+        self.detail = detail
+
+
+class Redactor(Protocol):
+    """Takes out of transcripts what is personal, and finds what a redacted one still holds."""
+
+    async def clear(self, body: bytes, values: Sequence[Json], *, stated_redacted: bool) -> Cleared:
+        """A masked copy, or what came where it is stated to be redacted and is; both are searched for leaks.
+
+        `values` are what is known of the call (account, phone, names, tool arguments), looked for in every form.
+        Raises RedactionFailed: there is nothing then that may be shown.
+        """
+        ...
+
+
+class NotConfirmed(Exception):
+    """Records may or may not be in Kafka: nobody confirmed them in time. Says why, and quotes none of them."""
+
+
+class ConfirmedWriter(Protocol):
+    """Writes records so that they are safe; the opposite of fire and forget."""
+
+    async def write(self, records: Sequence[Outgoing], *, within_s: float) -> None:
+        """Returns once the broker has confirmed every record; raises NotConfirmed, at the latest after `within_s`."""
+        ...
+
+    async def ask(self) -> None:
+        """Raises NotConfirmed where the broker does not answer now."""
         ...
 
 

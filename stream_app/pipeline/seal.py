@@ -8,11 +8,13 @@ what the first one stored, so handling an order again, here or on another worker
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from typing import Literal, TypeVar
 
 from pydantic import ValidationError
 
+from stream_app.core import attestation
 from stream_app.core.artifacts import Artifact, Stored, made_artifacts, stored
 from stream_app.core.canonical import CanonicalError, hash_of
 from stream_app.core.instants import day_of
@@ -25,14 +27,15 @@ from stream_app.core.manifest import (
     read_manifest,
 )
 from stream_app.core.orders import JoinAlert, Missing, SealOrder, SealRetry
-from stream_app.core.packet import Packet, ProducedBy
+from stream_app.core.packet import Packet, ProducedBy, RedactionNote
 from stream_app.core.publication import is_restricted, packet_bytes, packet_of, stub_of
 from stream_app.core.seal import Gathered, decide, order_digest
 from stream_app.core.selection import facts_of
 from stream_app.core.sources import missing, sources_of
 from stream_app.core.transcripts import TranscriptReport, examine
-from stream_app.core.wire import WireError, read_json
+from stream_app.core.wire import Json, WireError, read_json
 from stream_app.pipeline import outputs
+from stream_app.pipeline.clearance import Clearance, clear
 from stream_app.pipeline.ports import (
     Effects,
     Incoming,
@@ -40,6 +43,7 @@ from stream_app.pipeline.ports import (
     ObjectStore,
     ObjectTooLarge,
     Outgoing,
+    Redactor,
     StoreError,
     StoreUnavailable,
 )
@@ -74,10 +78,15 @@ class Sealer:
         now: Callable[[], int],
         steady: Callable[[], int],
         observe: Callable[[Packet, SealOrder], None] | None = None,
+        redactor: Redactor | None = None,
+        known: Callable[[SealOrder], Sequence[Json]] = lambda _order: (),
+        sign: attestation.Sign | None = None,
     ) -> None:
         """`now` is a wall clock, `steady` one that nobody sets, both in ms: they space tries and appear in no packet.
 
-        `observe` hears of each publication.
+        `observe` hears of each publication. `redactor` makes and searches transcripts; without one only those are used
+        that are stated to be redacted, as they came. `known` are a call's values that must not leave in any form.
+        `sign` signs each manifest; None leaves them unsigned.
         """
         self._store = store
         self._bucket = packet_bucket
@@ -86,6 +95,9 @@ class Sealer:
         self._produced_by = produced_by
         self._retries = RetryClock(seal_budget_ms, wall=now, steady=steady)
         self._observe = observe
+        self._redactor = redactor
+        self._known = known
+        self._sign = sign
 
     def wait_s(self, record: Incoming) -> float:
         """Seconds until the record may be handled; 0 for now. What cannot be read is due: `handle` says why."""
@@ -115,7 +127,7 @@ class Sealer:
         # 2. Find its predecessor: where it lies, and its hash.
         before = await self._predecessor(order)
         # 3. Gather the sources.
-        readable, withheld = sources_of(order, self._source_buckets)
+        readable, withheld = sources_of(order, self._source_buckets, redacting=self._redactor is not None)
         read = await asyncio.gather(
             *(read_source(self._store, source, self._max_artifact_bytes) for source in readable)
         )
@@ -127,11 +139,21 @@ class Sealer:
             later = self._retries.later(order, retry, waits)
             return Effects(sends=(Outgoing(SEAL_RETRY.name, order.canonical_call_id.encode(), later.to_bytes()),))
         absent = (*withheld, *(missing(one.source.kind, "fetch_failed", one.detail) for one in failures))
+        found = [one for one in read if isinstance(one, Found)]
+        clearance: Clearance | None = None
+        for one in found:
+            if one.body is not None:
+                answer = await clear(self._redactor, one, self._known(order))
+                if isinstance(answer, Missing):
+                    absent = (*absent, answer)
+                    found = [other for other in found if other is not one]
+                else:
+                    clearance = answer
         # 4. Store the artifacts.
-        facts = facts_of(order.canonical_call_id, order.items)
+        facts = facts_of(order.canonical_call_id, order.items, order.tool_rules)
         try:
             made = made_artifacts(order, facts, self._bucket)
-            gathered, to_store = self._describe(order, [one for one in read if isinstance(one, Found)], made, absent)
+            gathered, to_store = self._describe(order, found, clearance, made, absent)
             # All at once: they are independent, and each may be written twice. The manifest waits for the last.
             puts = (self._put_once(one.artifact.uri, one.body, one.artifact.media_type) for one in to_store)
             await asyncio.gather(*puts)
@@ -146,6 +168,10 @@ class Sealer:
             )
         # 6. Commit the manifest.
         uri = self._beside(before[0], order) if before is not None else self._uri(order, order.ended_at, order.version)
+        if self._sign is not None:
+            # Before the manifest, under its hash: so whoever adopts a manifest never signs what it did not make.
+            envelope = attestation.signed(manifest, hash_of(body), self._sign)
+            await self._put_once(attestation.signature_uri(uri, hash_of(body)), envelope, "application/json")
         existing = await self._commit(uri, body, order)
         if existing is not None:
             uri, body = existing
@@ -190,31 +216,40 @@ class Sealer:
         return None
 
     def _describe(
-        self, order: SealOrder, found: list[Found], made: tuple[Stored, ...], absent: tuple[Missing, ...]
+        self,
+        order: SealOrder,
+        found: list[Found],
+        clearance: Clearance | None,
+        made: tuple[Stored, ...],
+        absent: tuple[Missing, ...],
     ) -> tuple[Gathered, list[Stored]]:
         """What was gathered, and what of it is to be stored: a transcript that cannot be shown is never copied."""
         to_store: list[Stored] = []
         artifacts: list[Artifact] = []
         report: TranscriptReport | None = None
-        recording = None
+        note: RedactionNote | None = None
+        recording, measured, problem = None, None, None
         retention = order.review.retention_class
         for one in found:
             reference = one.source.reference
-            if one.body is not None:
-                report = examine(one.body)
-                if not report.problems:
+            if clearance is not None and one.body is not None:
+                report = examine(clearance.body)
+                if not report.problems and not clearance.leaks:
+                    masked = clearance.report(self._bucket, retention)
+                    note = clearance.note(masked)
                     copy = stored(
                         "redactedTranscript",
-                        one.body,
+                        clearance.body,
                         bucket=self._bucket,
                         retention_class=retention,
                         media_type=reference.media_type or "application/json",
                         source_uri=reference.uri,
                     )
-                    to_store.append(copy)
-                    artifacts.append(copy.artifact)
+                    for each in (copy, masked) if masked is not None else (copy,):
+                        to_store.append(each)
+                        artifacts.append(each.artifact)
             else:
-                recording = reference
+                recording, measured, problem = reference, one.measured, one.problem
                 artifacts.append(
                     Artifact(
                         name="audio",
@@ -228,7 +263,17 @@ class Sealer:
                 )
         to_store.extend(made)
         artifacts.extend(one.artifact for one in made)
-        return Gathered(tuple(absent), tuple(artifacts), report, recording), to_store
+        gathered = Gathered(
+            tuple(absent),
+            tuple(artifacts),
+            report,
+            recording,
+            measured=measured,
+            recording_problem=problem,
+            leaks=clearance.leaks if clearance is not None else (),
+            redaction=note,
+        )
+        return gathered, to_store
 
     async def _commit(self, uri: str, body: bytes, order: SealOrder) -> tuple[str, bytes] | None:
         """Put the manifest unless one is there; else (URI, bytes) of the one that is."""
@@ -302,7 +347,7 @@ def _read(record: Incoming) -> tuple[SealRetry | None, SealOrder]:
 
 
 def _with_previous(gathered: Gathered, previous_hash: str) -> Gathered:
-    return Gathered(gathered.absent, gathered.artifacts, gathered.transcript, gathered.recording, previous_hash)
+    return replace(gathered, previous_hash=previous_hash)
 
 
 def _publish(packet: Packet) -> list[Outgoing]:

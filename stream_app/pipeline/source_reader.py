@@ -12,10 +12,11 @@ from hashlib import sha256
 from stream_app.core.events import Reference
 from stream_app.core.sources import Source
 from stream_app.core.transcripts import MAX_TRANSCRIPT_BYTES
+from stream_app.core.wav import HEAD_BYTES, Measured, WavError, is_wav, read_wav
 from stream_app.pipeline.ports import (
+    ArtifactSource,
     ObjectDenied,
     ObjectMissing,
-    ObjectStore,
     ObjectTooLarge,
     StoreError,
     StoreUnavailable,
@@ -38,6 +39,10 @@ class Found:
     sha256: str
     size: int
     body: bytes | None = None
+    measured: Measured | None = None
+    """What the header of a recording says that claims to be a WAV."""
+    problem: str | None = None
+    """Why it is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +54,7 @@ class Failure:
     final: bool
 
 
-async def read_source(store: ObjectStore, source: Source, max_bytes: int) -> Found | Failure:
+async def read_source(store: ArtifactSource, source: Source, max_bytes: int) -> Found | Failure:
     """Read one allowed source: transcripts whole, recordings as a digest in constant memory."""
     uri = source.reference.uri
     try:
@@ -57,14 +62,35 @@ async def read_source(store: ObjectStore, source: Source, max_bytes: int) -> Fou
             body = await store.get(uri, max_bytes=min(max_bytes, MAX_TRANSCRIPT_BYTES))
             found = Found(source, sha256(body).hexdigest(), len(body), body)
         else:
-            digest, size = await store.digest(uri, max_bytes=max_bytes)
-            found = Found(source, digest, size)
+            head = _Head()
+            digest, size = await store.digest(uri, max_bytes=max_bytes, tee=head.take)
+            found = _recording(source, digest, size, bytes(head.kept))
     except StoreError as error:
         told = next(text for kind, text in _TOLD if isinstance(error, kind))
         return Failure(source, told, final=isinstance(error, ObjectTooLarge))
     difference = _difference(source.reference, found)
     # An upload may still be under way: what differs now may agree later.
     return found if difference is None else Failure(source, difference, final=False)
+
+
+class _Head:
+    """The first bytes of what passes."""
+
+    def __init__(self) -> None:
+        self.kept = bytearray()
+
+    def take(self, part: bytes) -> None:
+        if len(self.kept) < HEAD_BYTES:
+            self.kept += part[: HEAD_BYTES - len(self.kept)]
+
+
+def _recording(source: Source, digest: str, size: int, head: bytes) -> Found:
+    if not is_wav(source.reference.media_type, source.reference.uri):
+        return Found(source, digest, size)
+    try:
+        return Found(source, digest, size, measured=read_wav(head, size))
+    except WavError as error:
+        return Found(source, digest, size, problem=str(error))
 
 
 def _difference(reference: Reference, found: Found) -> str | None:

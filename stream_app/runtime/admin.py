@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from aiokafka import AIOKafkaConsumer
@@ -18,7 +18,7 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
 from stream_app.runtime.client import AWAY, TopicAbsent, partitions_of, unavailable
 from stream_app.settings import Settings
-from stream_app.topics import DAY_MS, MIB, TOPICS, Role
+from stream_app.topics import DAY_MS, MIB, PROVIDER_RECORDS, TOPICS, Role, Topic
 
 TABLES: tuple[tuple[str, str], ...] = (("identity", "identity"), ("join", "join"), ("seal", "seal"))
 """(stage, table): every table's changelog is a topic of its own."""
@@ -62,6 +62,12 @@ def changelog_name(settings: Settings, stage: str, table: str) -> str:
     return f"{settings.group(stage)}-{table}-changelog"
 
 
+def _further_inputs(settings: Settings) -> list[Topic]:
+    """Topics of providers' payloads by other names."""
+    known = {topic.name for topic in TOPICS}
+    return [replace(PROVIDER_RECORDS, name=name) for name in settings.providers_by_topic() if name not in known]
+
+
 def wanted_topics(settings: Settings) -> tuple[WantedTopic, ...]:
     """Every topic a deployment needs, changelogs included."""
     common = {"min.insync.replicas": str(settings.min_insync_replicas)}
@@ -74,7 +80,7 @@ def wanted_topics(settings: Settings) -> tuple[WantedTopic, ...]:
             config=topic.config() | common,
             any_count=topic.role == "input",
         )
-        for topic in TOPICS
+        for topic in (*TOPICS, *_further_inputs(settings))
     ]
     changelog = {
         "cleanup.policy": "compact",

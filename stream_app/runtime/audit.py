@@ -9,21 +9,27 @@ import asyncio
 import time
 from base64 import b64decode
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from stream_app.core.evidence import Position
 from stream_app.core.identity_records import Place
 from stream_app.core.wire import WireError, read_json
+from stream_app.pipeline.intake import Refusal
+from stream_app.pipeline.ports import Incoming
+from stream_app.pipeline.provider_records import part_of, read_record
 from stream_app.runtime import changelogs
 from stream_app.runtime.client import read_topic
+from stream_app.runtime.otlp_codec import document_of
 from stream_app.settings import Settings
 from stream_app.topics import DEAD_LETTERS, INTAKE_TOPICS, PACKETS, SEAL_ORDERS
 
 PATIENCE_S = 4.0
 """How long rows that wait in a stage (`lane.LATER_S`) may take to be there."""
 
-Ending = Literal["used", "duplicate", "conflict", "dead_letter", "parked", "late"]
+Ending = Literal["used", "duplicate", "conflict", "dead_letter", "parked", "late", "nothing"]
+"""`nothing`: a provider's payload that says nothing of any call."""
 
 
 @dataclass
@@ -114,13 +120,16 @@ async def _look(settings: Settings) -> Accounting:
         if ended.get(key, {"used"}) == {"used"}:
             ended[key] = {"late"}
     result = Accounting()
-    async for record in read_topic(settings, *(topic.name for topic in INTAKE_TOPICS)):
+    providers = settings.providers_by_topic()
+    async for record in read_topic(settings, *(topic.name for topic in INTAKE_TOPICS), *providers):
         result.positions += 1
         key = f"{record.topic}/{record.partition}/{record.offset}"
         endings = ended.get(key, set())
+        if record.topic in providers and "dead_letter" not in endings:
+            endings = _endings_of_parts(record, providers, ended)
         if not endings:
             result.unaccounted.append(key)
-        elif len(endings) > 1:
+        elif len(endings) > 1 and record.topic not in providers:  # Of several events each has its own end.
             result.twice.append(f"{key} ({', '.join(sorted(endings))})")
         for ending in endings:
             result.endings.setdefault(record.topic, Counter())[ending] += 1
@@ -130,6 +139,21 @@ async def _look(settings: Settings) -> Accounting:
             result.endings.setdefault(key.split("/")[0], Counter())["duplicate"] += 1
         result.unaccounted = []
     return result
+
+
+def _endings_of_parts(
+    record: Incoming, providers: Mapping[str, str | None], ended: Mapping[str, set[Ending]]
+) -> set[Ending]:
+    """How the events of one payload ended; none where one of them is unaccounted for."""
+    try:
+        found = read_record(record, providers, document_of)
+    except Refusal:
+        return set()  # Its dead letter is not there.
+    if found is None:
+        return {"nothing"}
+    places = (part_of(record.topic, number) for number in range(len(found.made.events)))
+    endings = [ended.get(f"{place}/{record.partition}/{record.offset}", set()) for place in places]
+    return set().union(*endings) if all(endings) else set()
 
 
 async def matching(settings: Settings) -> Matching:

@@ -8,12 +8,13 @@ from __future__ import annotations
 import asyncio
 import time
 from types import TracebackType
-from typing import TYPE_CHECKING, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from stream_app import __version__
 from stream_app.core import alias_rows, due_index
+from stream_app.core.attestation import Sign
 from stream_app.core.policy import Policy
-from stream_app.pipeline.ports import Effects, Incoming, ObjectStore
+from stream_app.pipeline.ports import Effects, Incoming, ObjectStore, Redactor, State
 from stream_app.runtime import instruments
 from stream_app.runtime.concurrent_lane import ConcurrentLane
 from stream_app.runtime.durable import Durable
@@ -25,11 +26,17 @@ from stream_app.runtime.steps import reached
 from stream_app.runtime.tables import TablePartition
 from stream_app.settings import Settings, StageName
 from stream_app.telemetry import Telemetry
-from stream_app.topics import EVIDENCE, IDENTITY, INTAKE_TOPICS, SEAL_ORDERS, SEAL_RETRY
+from stream_app.topics import EVIDENCE, IDENTITY, INTAKE_TOPICS, PROVIDER_RECORDS, SEAL_ORDERS, SEAL_RETRY
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from stream_app.core.events import Event
     from stream_app.pipeline.identity import IdentityPartition
     from stream_app.pipeline.join import JoinPartition
+    from stream_app.pipeline.provider_records import ProviderIntake
+    from stream_app.providers.adapter import Normalised
+    from stream_app.providers.privacy import Screen
     from stream_app.runtime.breaker import Breaker
 
 
@@ -38,19 +45,35 @@ REPEATABLE = frozenset({EVIDENCE.name, IDENTITY.name})
 twice changes nothing."""
 
 
+class Content(Protocol):
+    """Where content that came inline is put away; its connection is opened and closed by the stage."""
+
+    async def __aenter__(self) -> Content: ...
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
+
+    async def put_away(self, made: Normalised, screen: Screen) -> tuple[Event, ...]:
+        """As `pipeline.provider_records.PutAway`."""
+        ...
+
+
 class IntakeBinding(Binding):
-    """Input topics -> `identity`, `evidence`, `dead-letters`; and the clock."""
+    """Input topics, ours and providers' -> `identity`, `evidence`, `dead-letters`; and the clock."""
 
     stage: ClassVar[StageName] = "intake"
-    topics: ClassVar[tuple[str, ...]] = tuple(topic.name for topic in INTAKE_TOPICS)
     table: ClassVar[str | None] = None
 
-    def __init__(self, settings: Settings, telemetry: Telemetry) -> None:
+    def __init__(self, settings: Settings, telemetry: Telemetry, content: Content) -> None:
         from stream_app.pipeline.intake import Intake
 
-        self._fold = instruments.instrumented(
-            "intake", telemetry, telemetry.spans.intake_accept, Intake(settings.max_event_bytes).fold
-        )
+        self._settings = settings
+        self._telemetry = telemetry
+        self._content = content
+        self._providers = settings.providers_by_topic()
+        self.topics = (*(topic.name for topic in INTAKE_TOPICS), *self._providers)
+        self._fold = self._instrumented(Intake(settings.max_event_bytes).fold)
         self._task: asyncio.Task[None] | None = None
         self._breaker: Breaker | None = None
 
@@ -59,6 +82,7 @@ class IntakeBinding(Binding):
         from stream_app.runtime.breaker import Breaker
         from stream_app.runtime.intake_clock import IntakeClock
 
+        await self._content.__aenter__()
         self._breaker = Breaker(host.settings)
         await self._breaker.start(host)
         self._task = asyncio.create_task(IntakeClock(host).run(), name="intake clock")
@@ -67,25 +91,47 @@ class IntakeBinding(Binding):
         """A lane that folds by the stateless intake."""
         assert self._breaker is not None
         source = f"{topic}/{partition}"
-        lane = Lane(source, self._breaker.guard(source, self._fold), durable, host.fail)
+        fold, prepare = self._fold, None
+        if topic in self._providers:
+            by_adapters = self._by_adapters()
+            fold, prepare = self._instrumented(by_adapters.fold), by_adapters.prepare
+        lane = Lane(source, self._breaker.guard(source, fold), durable, host.fail, prepare=prepare)
         if self._breaker.paused(source):
             lane.pause()
         return lane
 
+    def _by_adapters(self) -> ProviderIntake:
+        """A lane's own: what it has prepared goes with it."""
+        from stream_app.pipeline.provider_records import ProviderIntake
+        from stream_app.runtime.otlp_codec import document_of
+
+        key = self._settings.name_key
+        return ProviderIntake(
+            self._providers,
+            put_away=self._content.put_away,
+            decode=document_of,
+            max_bytes=PROVIDER_RECORDS.max_message_bytes,
+            name_key=b"" if key is None else key.get_secret_value().encode(),
+        )
+
+    def _instrumented(self, fold: Callable[[Sequence[Incoming]], Sequence[Effects]]) -> instruments.Fold:
+        return instruments.instrumented("intake", self._telemetry, self._telemetry.spans.intake_accept, fold)
+
     async def stop(self) -> None:
-        """Stop the clock."""
+        """Stop the clock, let go of the store."""
         if self._breaker is not None:
             await self._breaker.stop()
         if self._task:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
+        await self._content.__aexit__(None, None, None)
 
 
 class IdentityBinding(Binding):
     """`identity` -> `evidence`, `identity`, alerts; rows by alias."""
 
     stage: ClassVar[StageName] = "identity"
-    topics: ClassVar[tuple[str, ...]] = (IDENTITY.name,)
+    topics: tuple[str, ...] = (IDENTITY.name,)
     table: ClassVar[str | None] = "identity"
 
     def __init__(self, settings: Settings, telemetry: Telemetry, policy: Policy) -> None:
@@ -93,6 +139,7 @@ class IdentityBinding(Binding):
         self._telemetry = telemetry
         self._policy = policy
         self._partitions: dict[int, IdentityPartition] = {}
+        self._rows: dict[int, State] = {}
 
     def open(self, host: Host, topic: str, partition: int, durable: Durable, rows: TablePartition | None) -> AnyLane:
         """A lane over the partition's aliases."""
@@ -102,7 +149,7 @@ class IdentityBinding(Binding):
         pending = PendingRows(rows)
         stage = IdentityPartition(partition, self._settings.internal_partitions, pending, self._policy)
         stage.recover()
-        self._partitions[partition] = stage
+        self._partitions[partition], self._rows[partition] = stage, pending
         spans = self._telemetry.spans.identity_resolve
         fold = instruments.instrumented("identity", self._telemetry, spans, stage.fold)
         return Lane(
@@ -123,6 +170,7 @@ class IdentityBinding(Binding):
     def closed(self, topic: str, partition: int) -> None:
         """Its gauges are the next owner's."""
         self._partitions.pop(partition, None)
+        self._rows.pop(partition, None)
         self._telemetry.recorder.partition_released("identity", partition)
 
     def measure(self) -> None:
@@ -130,18 +178,25 @@ class IdentityBinding(Binding):
         for partition, stage in self._partitions.items():
             self._telemetry.recorder.events_parked(partition, count=stage.parked())
 
+    async def answer(self, question: Mapping[str, Any]) -> dict[int, Any]:
+        """`aliases` (`names`), `named` (`value`)."""
+        from stream_app.runtime import questions
+
+        return questions.of_identity(self._rows, question)
+
 
 class JoinBinding(Binding):
     """`evidence` -> `seal-orders`, `join-alerts`; rows by call."""
 
     stage: ClassVar[StageName] = "join"
-    topics: ClassVar[tuple[str, ...]] = (EVIDENCE.name,)
+    topics: tuple[str, ...] = (EVIDENCE.name,)
     table: ClassVar[str | None] = "join"
 
     def __init__(self, settings: Settings, telemetry: Telemetry, policy: Policy) -> None:
         self._telemetry = telemetry
         self._policy = policy
         self._partitions: dict[int, JoinPartition] = {}
+        self._rows: dict[int, State] = {}
 
     def open(self, host: Host, topic: str, partition: int, durable: Durable, rows: TablePartition | None) -> AnyLane:
         """A lane over the partition's calls."""
@@ -152,7 +207,7 @@ class JoinBinding(Binding):
         pending = PendingRows(rows)
         stage = JoinPartition(partition, pending, self._policy, observe)
         stage.recover()
-        self._partitions[partition] = stage
+        self._partitions[partition], self._rows[partition] = stage, pending
 
         fold = instruments.instrumented("join", self._telemetry, self._telemetry.spans.join_fold, stage.fold)
         return Lane(f"{topic}/{partition}", fold, durable, host.fail, rows=pending)
@@ -164,6 +219,7 @@ class JoinBinding(Binding):
     def closed(self, topic: str, partition: int) -> None:
         """Its gauges are the next owner's."""
         self._partitions.pop(partition, None)
+        self._rows.pop(partition, None)
         self._telemetry.recorder.partition_released("join", partition)
 
     def measure(self) -> None:
@@ -176,6 +232,13 @@ class JoinBinding(Binding):
             if stage.now is not None:
                 self._telemetry.recorder.clock_lag(partition, seconds=max(0.0, now - stage.now / 1000))
 
+    async def answer(self, question: Mapping[str, Any]) -> dict[int, Any]:
+        """`call` (`call`), `open` (`wanted`)."""
+        from stream_app.runtime import questions
+
+        views = {partition: stage.view for partition, stage in self._partitions.items()}
+        return await questions.of_join({one: (rows, views[one]) for one, rows in self._rows.items()}, question)
+
 
 class OwnedStore(ObjectStore, Protocol):
     """An object store whose connection the stage opens and closes."""
@@ -187,35 +250,66 @@ class OwnedStore(ObjectStore, Protocol):
     ) -> None: ...
 
 
+class OwnedRedactor(Redactor, Protocol):
+    """A redactor whose processes the stage ends."""
+
+    async def warm(self) -> None:
+        """Get ready before the first call."""
+        ...
+
+    async def close(self) -> None:
+        """End the processes."""
+        ...
+
+
 class SealBinding(Binding):
     """`seal-orders`, `seal-retry` -> object storage, `packets`; of rows only how far it has come."""
 
     stage: ClassVar[StageName] = "seal"
-    topics: ClassVar[tuple[str, ...]] = (SEAL_ORDERS.name, SEAL_RETRY.name)
+    topics: tuple[str, ...] = (SEAL_ORDERS.name, SEAL_RETRY.name)
     table: ClassVar[str | None] = "seal"
 
-    def __init__(self, settings: Settings, telemetry: Telemetry, store: OwnedStore, policy: Policy) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        telemetry: Telemetry,
+        store: OwnedStore,
+        policy: Policy,
+        redactor: OwnedRedactor | None = None,
+        sign: Sign | None = None,
+    ) -> None:
         from stream_app.core.packet import ProducedBy
         from stream_app.pipeline.seal import Sealer
         from stream_app.sinks.metered import MeteredStore
+        from stream_app.sinks.sources import SourceStore
 
         self._telemetry = telemetry
         self._store = store
+        self._bucket = settings.packet_bucket
+        self._redactor = redactor
+        self._warming: asyncio.Task[None] | None = None
         self._limit = asyncio.Semaphore(settings.seal_concurrency)
+        sources = SourceStore(
+            store, hosts=settings.source_hosts, within_s=settings.source_link_s, files=settings.file_sources
+        )
         self._sealer = Sealer(
-            MeteredStore(store, telemetry.recorder),
+            MeteredStore(sources, telemetry.recorder),
             packet_bucket=settings.packet_bucket,
-            source_buckets=settings.source_buckets,
+            source_buckets=settings.allowed_sources,
             max_artifact_bytes=settings.max_artifact_bytes,
             produced_by=ProducedBy(version=__version__, config_sha256=settings.config_sha256()),
             seal_budget_ms=policy.timing.seal_budget,
             now=lambda: time.time_ns() // 1_000_000,
             steady=lambda: time.monotonic_ns() // 1_000_000,
             observe=instruments.packet_observer(telemetry.recorder),
+            redactor=redactor,
+            sign=sign,
         )
 
     async def start(self, host: Host) -> None:
-        """Connect to the store."""
+        """Connect to the store, and let the processes that redact get ready meanwhile."""
+        if self._redactor is not None:
+            self._warming = asyncio.create_task(self._redactor.warm())
         await self._store.__aenter__()
 
     def open(self, host: Host, topic: str, partition: int, durable: Durable, rows: TablePartition | None) -> AnyLane:
@@ -243,6 +337,16 @@ class SealBinding(Binding):
         self._telemetry.recorder.sealed(outcome, seconds=time.monotonic() - began)
         return instruments.carried(effects, headers)
 
+    async def answer(self, question: Mapping[str, Any]) -> dict[int, Any]:
+        """`sealed` (`call`, `days`, `versions`): every sealer sees all of the store, so as of partition 0."""
+        from stream_app.runtime import questions
+
+        return await questions.of_seal(self._store, self._bucket, question)
+
     async def stop(self) -> None:
-        """Let go of the store."""
+        """Let go of the store, and end the processes that redact."""
+        if self._redactor is not None:
+            if self._warming is not None:
+                self._warming.cancel()
+            await self._redactor.close()
         await self._store.__aexit__(None, None, None)

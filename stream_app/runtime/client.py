@@ -157,6 +157,25 @@ class Publisher:
             self._counts[topic] = len(await partitions_of(self._settings, [self._settings.topic(topic)]))
         return self._counts[topic]
 
+    async def prepare(self, topics: Sequence[str]) -> None:
+        """Make sure that these topics exist, so that the first record of each need not. Raises TopicAbsent."""
+        names = {self._settings.topic(topic): topic for topic in topics}
+        for one in await partitions_of(self._settings, names):
+            self._counts[names[one.topic]] = max(self._counts.get(names[one.topic], 0), one.partition + 1)
+
+    async def ask(self) -> None:
+        """Have the broker answer. Raises KafkaUnavailable where it does not."""
+        if not await self._producer.client.force_metadata_update():
+            raise unavailable(self._settings, ConnectionError("no answer"))
+
+    async def give_up(self, within_s: float) -> None:
+        """Close at the latest after about `within_s`, with what is confirmed by then; to close waits for ever."""
+        stopping = asyncio.ensure_future(self._producer.stop())
+        done, _ = await asyncio.wait({stopping}, timeout=within_s)
+        if not done:  # An idempotent producer tries again for as long as the broker is away.
+            self._producer._message_accumulator.fail_all(KafkaTimeoutError())
+            await asyncio.wait({stopping}, timeout=within_s)
+
     async def flush(self) -> None:
         """Wait until everything handed over has been answered."""
         await self._producer.flush()

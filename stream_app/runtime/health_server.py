@@ -1,6 +1,7 @@
-"""The only place that serves `/livez` and `/readyz`: one small HTTP server in the supervisor, for all its stages.
+"""The only place for a worker's HTTP server, in its supervisor: `/livez`, `/readyz`, and the routes of `call_api`.
 
-It answers from what the stages have said by themselves, and from their silence; a question costs no stage anything.
+To the first two it answers from what the stages have said by themselves, and from their silence: these cost no stage
+anything.
 """
 
 from __future__ import annotations
@@ -38,9 +39,16 @@ def _answer(watches: Sequence[StageWatch], reasons: list[dict[str, Any]]) -> dic
 
 @asynccontextmanager
 async def serve(
-    watches: Sequence[StageWatch], stopping: Callable[[], bool], host: str, port: int
+    watches: Sequence[StageWatch],
+    stopping: Callable[[], bool],
+    host: str,
+    port: int,
+    routes: Sequence[web.RouteDef] = (),
 ) -> AsyncIterator[str]:
-    """Serve both while the block runs; yields the base URL. Port 0 is any free one. Raises HealthPortError."""
+    """Serve both, and `routes`, while the block runs; yields the base URL. Port 0 is any free one.
+
+    Raises HealthPortError.
+    """
 
     async def live(_request: web.Request) -> web.Response:
         return _response(livez(watches))
@@ -49,7 +57,7 @@ async def serve(
         return _response(readyz(watches, stopping=stopping()))
 
     served = web.Application()
-    served.add_routes([web.get("/livez", live), web.get("/readyz", ready)])
+    served.add_routes([web.get("/livez", live), web.get("/readyz", ready), *routes])
     runner = web.AppRunner(served, access_log=None, handle_signals=False, shutdown_timeout=1.0)
     await runner.setup()
     try:

@@ -7,6 +7,7 @@ import logging
 import os
 from abc import ABC, abstractmethod
 from collections import Counter
+from collections.abc import Mapping
 from typing import Any, ClassVar, Protocol
 
 import faust
@@ -53,7 +54,7 @@ class Binding(ABC):
     """A stage as the host runs it; `runtime.bindings` has one for each."""
 
     stage: ClassVar[StageName]
-    topics: ClassVar[tuple[str, ...]]
+    topics: tuple[str, ...]
     table: ClassVar[str | None]
 
     async def start(self, host: Host) -> None:
@@ -75,6 +76,10 @@ class Binding(ABC):
     def measure(self) -> None:
         """Every few seconds: set the gauges."""
         return
+
+    async def answer(self, question: Mapping[str, Any]) -> dict[int, Any]:
+        """What people ask of the rows here (`runtime.questions`): an answer for each partition, none without rows."""
+        return {}
 
     async def stop(self) -> None:
         """Once, after the last lane was closed."""

@@ -18,7 +18,7 @@ from stream_app.pipeline.input_clock import InputClock
 from stream_app.pipeline.ports import Outgoing
 from stream_app.runtime.client import partitions_of
 from stream_app.runtime.host import Host
-from stream_app.topics import IDENTITY, INTAKE_TOPICS
+from stream_app.topics import IDENTITY
 
 log = logging.getLogger(__name__)
 
@@ -140,7 +140,7 @@ class IntakeClock:
         return done
 
     async def _count_sources(self) -> dict[str, int]:
-        names = {self._settings.topic(topic.name): topic.name for topic in INTAKE_TOPICS}
+        names = {self._settings.topic(topic): topic for topic in self._host.binding.topics}
         counts: dict[str, int] = {}
         for tp in await partitions_of(self._settings, list(names)):
             counts[names[tp.topic]] = counts.get(names[tp.topic], 0) + 1

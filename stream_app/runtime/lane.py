@@ -30,7 +30,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Callable, Sequence, Sized
+from collections.abc import Awaitable, Callable, Sequence, Sized
 from dataclasses import dataclass
 
 from stream_app.pipeline.ports import NOTHING, Effects, Incoming, Outgoing
@@ -52,6 +52,7 @@ MAX_WAITING = 2000
 """Rows that wait at most: each is looked at when the store is scanned."""
 
 Fold = Callable[[Sequence[Incoming]], Sequence[Effects]]
+Prepare = Callable[[Sequence[Incoming]], Awaitable[None]]
 
 Ack = Callable[[int], None]
 """Says of one delivery that its records up to and with this offset are done; called at most once."""
@@ -95,7 +96,7 @@ class Lane:
     """Runs one partition. `fold` folds a batch; it must not block.
 
     `rows` is where the lane's progress is read from, `refold` folds what was folded before a fault, `aside` sends what
-    goes in turn.
+    goes in turn. `prepare` does for a batch what the fold may not wait for; it may be asked again for the same records.
     """
 
     def __init__(
@@ -109,10 +110,12 @@ class Lane:
         refold: Fold | None = None,
         aside: Durable | None = None,
         repeatable: frozenset[str] = frozenset(),
+        prepare: Prepare | None = None,
     ) -> None:
         self.name = name
         self._fold = fold
         self._refold = refold
+        self._prepare = prepare
         self._durable = durable
         self._aside = aside or durable
         self._repeatable = repeatable
@@ -213,6 +216,8 @@ class Lane:
             while not self.closed:  # A library on the way may have lost a cancellation.
                 if await self._woken():
                     rest = self._take()
+                    if self._prepare is not None:
+                        await self._prepare(rest)
                     while rest:
                         rest = await self._commit(rest)
                 else:

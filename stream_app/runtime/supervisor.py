@@ -10,12 +10,14 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import socket
 import sys
 import time
 from collections.abc import Callable, Sequence
 from typing import Literal
 
-from stream_app.runtime import heartbeat, stage_watch
+from stream_app.runtime import heartbeat, questions, stage_watch
+from stream_app.runtime.stage_line import StageLine
 from stream_app.runtime.stage_watch import End, StageWatch
 
 SUPERVISED = "STREAM_APP_SUPERVISED"
@@ -42,6 +44,8 @@ class Supervisor:
         kill_after_s: float = 45.0,
     ) -> None:
         self.watches = tuple(StageWatch(stage, kill_after_s) for stage in stages)
+        self.lines = {stage: StageLine() for stage in stages}
+        """By these the stages are asked what they know."""
         self._command = command
         self._grace_s = grace_s
         self._say = say
@@ -106,23 +110,30 @@ class Supervisor:
         """Run the child to its end, or to ours. (Whether it said `ready`, exit code, what kind of end it was)."""
         stage = watch.stage
         hears, beats = os.pipe()
+        asks, answers = socket.socketpair()
         try:
             child = await asyncio.create_subprocess_exec(
                 *self._command(stage),
                 stdout=asyncio.subprocess.PIPE,
                 stderr=sys.stderr,
                 start_new_session=True,
-                pass_fds=(beats,),
+                pass_fds=(beats, answers.fileno()),
                 env={
                     **os.environ,
                     SUPERVISED: "1",
                     heartbeat.HEARTBEAT_FD: str(beats),
+                    questions.QUESTIONS_FD: str(answers.fileno()),
                     **{name: str(watch.restarts[how]) for how, name in RESTARTS.items()},
                 },
             )
+        except BaseException:
+            asks.close()
+            raise
         finally:
             os.close(beats)
+            answers.close()
         watch.began(child.pid)
+        await self.lines[stage].open(asks)
         listening = await heartbeat.listen(hears, watch.beat)
         assert child.stdout is not None
         ready = False
@@ -146,6 +157,7 @@ class Supervisor:
                 child.kill()
         stopping.cancel()
         code = await ended
+        self.lines[stage].close()
         listening.close()
         await asyncio.wait({relaying}, timeout=1)
         relaying.cancel()

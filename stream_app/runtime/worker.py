@@ -12,7 +12,7 @@ import threading
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 
 from stream_app.pipeline.ports import ObjectStore, StoreError
-from stream_app.runtime import faust_app, health_probe, heartbeat
+from stream_app.runtime import faust_app, health_probe, heartbeat, questions
 from stream_app.runtime.client import KafkaUnavailable, TopicAbsent
 from stream_app.runtime.health import StageHealth
 from stream_app.runtime.host import Binding, Host
@@ -64,6 +64,7 @@ async def _run(settings: Settings, binding: Binding, recorder: Recorder, store: 
         recorder.stage_restarted(binding.stage, cause, count=int(os.environ.get(name, "0")))
     host = Host(settings, binding, recorder)
     looking = asyncio.create_task(HostWatch(host, health).run(), name="health of the host")
+    answering = asyncio.create_task(questions.serve(questions.claim(), binding.answer), name="questions")
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -88,9 +89,9 @@ async def _run(settings: Settings, binding: Binding, recorder: Recorder, store: 
     await host.close_lanes()
     await app.stop()
     await host.close()
-    looking.cancel()
-    watched.cancel()
-    await asyncio.wait({looking, watched}, timeout=1)
+    for beside in (looking, watched, answering):
+        beside.cancel()
+    await asyncio.wait({looking, watched, answering}, timeout=1)
     return 0
 
 

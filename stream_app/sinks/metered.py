@@ -17,6 +17,7 @@ from stream_app.pipeline.ports import (
     ObjectTooLarge,
     StoreError,
     StoreUnavailable,
+    Tee,
 )
 from stream_app.telemetry import Recorder
 from stream_app.telemetry.catalogue import StoreFailure, StoreOperation
@@ -53,10 +54,10 @@ class MeteredStore:
         with self._counted("head"):
             return await self._inner.head(uri)
 
-    async def digest(self, uri: str, *, max_bytes: int) -> tuple[str, int]:
+    async def digest(self, uri: str, *, max_bytes: int, tee: Tee | None = None) -> tuple[str, int]:
         """As the inner store."""
         with self._counted("digest"):
-            return await self._inner.digest(uri, max_bytes=max_bytes)
+            return await self._inner.digest(uri, max_bytes=max_bytes, tee=tee)
 
     async def list(self, prefix: str) -> AsyncIterator[str]:
         """As the inner store."""

@@ -11,6 +11,8 @@ import secrets
 import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, contextmanager
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Literal, Self
 
@@ -28,12 +30,15 @@ from stream_app.pipeline.ports import (
     ObjectTooLarge,
     StoreError,
     StoreUnavailable,
+    Tee,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from types import TracebackType
 
+PRESIGNED_S = 900
+"""The longest life of a presigned address: a quarter of an hour."""
 _PROBE_KEY = "_stream-app-probe"
 _CHUNK_BYTES = 256 * 1024
 _CONFLICT_ATTEMPTS = 6
@@ -132,11 +137,13 @@ class S3ObjectStore:
             answer = await self._client.head_object(Bucket=bucket, Key=key)
         return ObjectInfo(uri=uri, size=int(answer["ContentLength"]), media_type=answer.get("ContentType"))
 
-    async def digest(self, uri: str, *, max_bytes: int) -> tuple[str, int]:
+    async def digest(self, uri: str, *, max_bytes: int, tee: Tee | None = None) -> tuple[str, int]:
         """SHA-256 (hex) and size, streamed in constant memory; ObjectTooLarge beyond `max_bytes`."""
         running, size = sha256(), 0
         async for chunk in self._chunks(uri, max_bytes):
             running.update(chunk)
+            if tee is not None:
+                tee(chunk)
             size += len(chunk)
         return running.hexdigest(), size
 
@@ -148,6 +155,63 @@ class S3ObjectStore:
             async for page in pages:
                 for item in page.get("Contents", ()):
                     yield f"s3://{bucket}/{item['Key']}"
+
+    async def presigned(self, uri: str, *, seconds: int) -> str:
+        """An address (signature version 4) by which whoever holds it reads this object, for 1 to PRESIGNED_S seconds.
+
+        Whether the object is there, and these keys may read it, the store says when it is used. Never stored.
+        """
+        if not 1 <= seconds <= PRESIGNED_S:
+            raise ValueError(f"a presigned address is valid for 1 to {PRESIGNED_S} seconds")
+        bucket, key = split_uri(uri)
+        with _errors(uri):
+            arguments = {"Bucket": bucket, "Key": key}
+            made: str = await self._client.generate_presigned_url("get_object", Params=arguments, ExpiresIn=seconds)
+        return made
+
+    async def delete(self, uri: str) -> None:
+        """Remove the object (of a versioned bucket: hide it). ObjectDenied where a lock or our rights forbid it."""
+        bucket, key = split_uri(uri)
+        with _errors(uri):
+            await self._client.delete_object(Bucket=bucket, Key=key)
+
+    async def delete_version(self, uri: str, version: str) -> None:
+        """Remove one version for good. ObjectDenied while it is locked."""
+        bucket, key = split_uri(uri)
+        with _errors(uri):
+            await self._client.delete_object(Bucket=bucket, Key=key, VersionId=version)
+
+    async def put_locked(self, uri: str, body: bytes, *, media_type: str, until_ms: int) -> str:
+        """Write a version that nobody may remove before `until_ms` (compliance mode). Returns its version ID."""
+        bucket, key = split_uri(uri)
+        until = datetime.fromtimestamp(until_ms / 1000, UTC)
+        with _errors(uri):
+            answer = await self._client.put_object(
+                Bucket=bucket, Key=key, Body=body, ContentType=media_type,
+                ObjectLockMode="COMPLIANCE", ObjectLockRetainUntilDate=until,
+            )  # fmt: skip
+        return str(answer.get("VersionId", ""))
+
+    async def has_lock(self, bucket: str) -> bool:
+        """Whether the bucket has Object Lock switched on."""
+        try:
+            with _errors(f"s3://{bucket}/"):
+                answer = await self._client.get_object_lock_configuration(Bucket=bucket)
+        except StoreError as error:
+            # Stores say "no such configuration", "no such bucket feature" or "not implemented".
+            if isinstance(error, ObjectDenied | StoreUnavailable) and "NotImplemented" not in error.detail:
+                raise
+            return False
+        return bool(answer.get("ObjectLockConfiguration", {}).get("ObjectLockEnabled") == "Enabled")
+
+    async def clock(self, bucket: str) -> float:
+        """The store's clock, Unix seconds (to the second), as it dates an answer."""
+        with _errors(f"s3://{bucket}/"):
+            answer = await self._client.list_objects_v2(Bucket=bucket, MaxKeys=1)
+        told = answer["ResponseMetadata"]["HTTPHeaders"].get("date")
+        if told is None:
+            raise StoreUnavailable(f"s3://{bucket}/", "its answer has no date")
+        return parsedate_to_datetime(told).timestamp()
 
     async def ensure_bucket(self, name: str) -> None:
         """Create the bucket unless it is there."""
@@ -212,7 +276,8 @@ def _typed(uri: str, error: Exception) -> StoreError:
         return StoreUnavailable(uri, detail)
     if status == 404:
         return ObjectMissing(uri, detail)
-    if status in (401, 403):
+    # A lock refuses with 403 on AWS and SeaweedFS, with 400 and these words on others.
+    if status in (401, 403) or (status == 400 and "WORM" in detail):
         return ObjectDenied(uri, detail)
     return StoreError(uri, detail)
 

@@ -15,13 +15,20 @@ from stream_app.core.evidence import KIND_ORDER
 from stream_app.core.orders import AlertKind, CompletedBy, MissingReason, SelectionReason
 from stream_app.core.packet import Status
 
-Stage = Literal["intake", "identity", "join", "seal"]
+Stage = Literal["intake", "identity", "join", "seal", "gateway"]
+"""Who speaks: the line's stages, and the gateway before them."""
 Disposition = Literal["used", "expired_unselected", "duplicate", "conflict", "late", "parked", "dead_letter"]
 AlertState = Literal["firing", "resolved"]
 SealOutcome = Literal["stored", "adopted", "conflict", "retried", "failed"]
 StoreOperation = Literal["put", "get", "head", "digest", "list"]
 StoreFailure = Literal["missing", "denied", "too_large", "unavailable", "other"]
 RestartCause = Literal["failed", "frozen"]
+WebhookProvider = Literal["twilio", "livekit", "vapi", "retell", "elevenlabs", "unknown"]
+WebhookOutcome = Literal[
+    "accepted", "nothing_to_report", "duplicate", "unknown", "not_authentic", "refused", "too_large", "too_slow",
+    "busy", "unavailable", "stopping", "defect",
+]  # fmt: skip
+"""As `gateway.answers.Outcome`, which this room may not know."""
 Instrument = Literal["counter", "gauge", "histogram"]
 
 UNKNOWN_TYPE = "unknown"
@@ -103,8 +110,12 @@ ALERT_STATE = Label("state", get_args(AlertState))
 SEAL_OUTCOME = Label("outcome", get_args(SealOutcome))
 OPERATION = Label("operation", get_args(StoreOperation))
 FAILURE = Label("failure", get_args(StoreFailure))
+WEBHOOK_PROVIDER = Label("provider", get_args(WebhookProvider))
+WEBHOOK_OUTCOME = Label("outcome", get_args(WebhookOutcome))
 RESTART_CAUSE = Label("cause", get_args(RestartCause))
 
+WEBHOOK_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 15.0)
+"""Seconds; providers give up after 5 to 15."""
 LATENCY_BUCKETS = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0)
 """Seconds; 60 is where a reviewer starts to call a packet late, so bounds stand on both sides of it."""
 
@@ -182,6 +193,16 @@ METRICS: tuple[Metric, ...] = (
         "stream_app_stage_up", "gauge", "{stage}",
         "1 while the stage is assigned, recovered and getting on; 0 otherwise.", (STAGE,),
     ),
+    Metric(
+        "stream_app_webhooks_total", "counter", "{webhook}",
+        "Webhooks by provider and what they were answered; `accepted` are in Kafka.",
+        (WEBHOOK_PROVIDER, WEBHOOK_OUTCOME),
+    ),
+    Metric(
+        "stream_app_webhook_duration_seconds", "histogram", "s",
+        "From a webhook's first byte to its answer; most of it waits for the broker to confirm.", (WEBHOOK_PROVIDER,),
+        WEBHOOK_BUCKETS,
+    ),
 )  # fmt: skip
 
 SPANS: tuple[Span, ...] = (
@@ -233,7 +254,8 @@ def catalogue_markdown() -> str:
         row = (f"`{metric.name}`", metric.instrument, metric.unit.strip("{}"), labels, metric.description)
         lines.append(f"| {' | '.join(row)} |")
     bounds = ", ".join(f"{bound:g}" for bound in LATENCY_BUCKETS)
-    lines += ["", f"Histogram buckets, in seconds: {bounds}.", "", "## Label values", ""]
+    webhooks = ", ".join(f"{bound:g}" for bound in WEBHOOK_BUCKETS)
+    lines += ["", f"Histogram buckets, in seconds: {bounds}; of webhooks: {webhooks}.", "", "## Label values", ""]
     lines += ["| label | of | values |", "|---|---|---|"]
     for metric in METRICS:
         for label in metric.labels:

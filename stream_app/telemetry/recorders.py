@@ -36,6 +36,7 @@ ZEROED: dict[Stage, tuple[str, ...]] = {
     "identity": ("stream_app_dead_letters_total",),
     "join": ("stream_app_events_total", "stream_app_dead_letters_total", "stream_app_join_alerts_total"),
     "seal": ("stream_app_dead_letters_total", "stream_app_store_errors_total"),
+    "gateway": ("stream_app_webhooks_total", "stream_app_store_errors_total"),
 }
 """Counters a stage shows at 0 from its start: `increase()` does not see the first event of a series born with it."""
 
@@ -209,6 +210,11 @@ class Recorder:
     def store_error(self, operation: StoreOperation, failure: StoreFailure) -> None:
         """Object storage refused or failed a request."""
         self._counter("stream_app_store_errors_total").add(1, operation, failure)
+
+    def webhook(self, provider: str, outcome: str, *, seconds: float) -> None:
+        """A webhook was answered after so many seconds; `catalogue` has the providers and outcomes."""
+        self._counter("stream_app_webhooks_total").add(1, provider, outcome)
+        self._histogram("stream_app_webhook_duration_seconds").observe(seconds, provider)
 
     def _counter(self, name: str) -> _Counter:
         series = self._series[name]

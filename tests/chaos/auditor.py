@@ -15,11 +15,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from tests.chaos.notices import name_of
 from tests.chaos.reading import Position, Record, Tail, kafka_admin
 from tests.chaos.report import Report
 from tests.chaos.world import document_of, place
 
-EVENT_ID = re.compile(rb"c\d+-\d{6}-[a-z][a-z0-9-]*")
+EVENT_ID = re.compile(rb"c\d+-\d{6}-[a-z][a-z0-9-]*|identity-(?:disputed|settled|linked):[ -~]+?/\d+/\d+")
+"""Of an event of the harness, or of a notice."""
+MERGED = "identity-merged"
 Ends = dict[tuple[str, int], int]
 
 
@@ -101,6 +104,7 @@ class _Effects:
         self._records = records
         self._by_position: dict[Position, list[Position]] = {}
         self._evidence: dict[Position, list[Position]] = {}
+        self._call_of: dict[Position, str] = {}
         self._by_event: dict[str, dict[bytes, list[Position]]] = {"identity": {}, "join": {}}
         self._packets: dict[str, list[Position]] = {}
         for topic in ("identity", "evidence", "dead-letters"):
@@ -112,6 +116,7 @@ class _Effects:
                 self._by_position.setdefault(place(position), []).append(record.position)
                 if topic != "identity":
                     self._evidence.setdefault(place(position), []).append(record.position)
+                    self._call_of[record.position] = str(document.get("canonicalCallId"))
         for topic, found in records.items():
             stage = next((one for one in self._by_event if topic.endswith(f"-{one}-changelog")), None)
             if topic == "seal-orders":
@@ -154,7 +159,24 @@ class _Effects:
             return found + self._by_event["identity"].get(str(event["event"]["eventId"]).encode(), [])
         if document.get("record") != "event":
             return None
-        return self._by_event["join"].get(str(document["event"]["eventId"]).encode(), [])
+        event_id = str(document["event"]["eventId"])
+        if document["event"].get("type") == MERGED:
+            return self._merged(str(document["canonicalCallId"]), str(document["event"]["into"]))
+        found = self._by_event["join"].get(event_id.encode(), [])
+        # What comes to a merged call goes on under its other name.
+        source, call = place(document["position"]), self._call_of.get(record.position)
+        moved = [one for one in self._evidence.get(source, ()) if self._call_of[one] != call]
+        return found if name_of(event_id) != event_id else found + moved
+
+    def _merged(self, call: str, into: str) -> list[Position]:
+        """Where the row of a call stands that says which other one it is."""
+        return [
+            record.position
+            for topic, found in self._records.items()
+            if topic.endswith("-join-changelog")
+            for record in found
+            if (record.key or b"").endswith(call.encode()) and into.encode() in (record.value or b"")
+        ]
 
 
 def _order_id(record: Record) -> str | None:

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Set
 from hashlib import sha256
 from typing import Any
 
 from tests.chaos import side_outputs
+from tests.chaos.notices import name_of, of_claim, unsettled
 from tests.chaos.report import Report
 from tests.chaos.story import Truth
 from tests.chaos.world import World
@@ -44,6 +46,11 @@ def judge(world: World) -> Report:
         "superseding packets": sum(int(packet.get("version", 0)) > 1 for packet in packets),
         "incomplete": sum(packet.get("status") == "incomplete" for packet in packets),
         "blocked": sum(packet.get("status") == "blocked" for packet in packets),
+        "identity notices": sum(
+            name_of(str(entry.get("eventId"))) != entry.get("eventId")
+            for packet in packets
+            for entry in packet.get("evidence", ())
+        ),
         "seal orders": len(world.records.get("seal-orders", ())),
         "alerts": len(world.records.get("join-alerts", ())),
         "dead letters": len(world.records.get("dead-letters", ())),
@@ -74,7 +81,7 @@ class _Call:
         last = max(self.versions)
         if sorted(self.versions) != list(range(1, last + 1)):
             self.report.add("lost", f"{self.name}: versions {sorted(self.versions)}, not 1 to {last}")
-        allowed = 2 if truth.fate in ("late", "conflict") else 1
+        allowed = 1 + len(truth.later) + (truth.fate == "conflict")
         if last > allowed and not self.lenient:
             self.wrong("content", f"{self.name}: {last} versions, at most {allowed} were to be")
         for number, packet in sorted(self.versions.items()):
@@ -88,15 +95,11 @@ class _Call:
 
     def judge_version(self, number: int, packet: dict[str, Any], *, final: bool) -> None:
         truth = self.truth
-        listed = [str(entry["eventId"]) for entry in packet["evidence"]]
+        listed = [name_of(str(entry["eventId"])) for entry in packet["evidence"]]
         if len(set(listed)) != len(listed):
             self.wrong("content", f"{self.name} v{number} lists an event twice: {sorted(listed)}")
         for entry in packet["evidence"]:
-            where = (entry["topic"], entry["partition"], entry["offset"])
-            if where not in self.world.positions.get(entry["eventId"], ()):
-                self.wrong("content", f"{self.name} v{number}: {entry['eventId']} does not stand at {where}")
-            if truth.events.get(entry["eventId"]) != entry["kind"]:
-                self.wrong("content", f"{self.name} v{number}: {entry['eventId']} is no {entry['kind']} of this call")
+            self.judge_entry(number, entry)
         names: dict[str, str] = {}
         for event_id in listed:
             names |= truth.aliases.get(event_id, {})
@@ -104,9 +107,29 @@ class _Call:
             self.wrong("content", f"{self.name} v{number}: aliases {packet['providerAliases']}, not {names}")
         if packet["unreadSources"]:
             self.wrong("content", f"{self.name} v{number}: unread sources {packet['unreadSources']}")
+        # Only one event ID with two contents, and a name in dispute, block a packet: both are the identity gate's.
+        gates = {gate["gate"] for gate in packet["gates"] if gate["verdict"] == "block"}
+        if gates != ({"identity"} if packet["status"] == "blocked" else set()):
+            self.wrong("status", f"{self.name} v{number} is {packet['status']}, and the gates {gates} block it")
         self.judge_succession(number, packet)
         if not final and not self.lenient:
             self.judge_early(number, packet, set(listed))
+
+    def judge_entry(self, number: int, entry: dict[str, Any]) -> None:
+        """One piece of evidence is this call's, and stands where it was sent, or where the claim on its name was."""
+        truth, event_id = self.truth, str(entry["eventId"])
+        where = (entry["topic"], entry["partition"], entry["offset"])
+        name = name_of(event_id)
+        claim = truth.notices.get(name)
+        if claim is None:
+            stands = where in self.world.positions.get(event_id, ())
+        else:
+            claims = self.world.positions.get(claim, ())
+            stands = (event_id, where) in {of_claim(name, position) for position in claims}
+        if not stands:
+            self.wrong("content", f"{self.name} v{number}: {event_id} does not stand at {where}")
+        if truth.events.get(name) != entry["kind"]:
+            self.wrong("content", f"{self.name} v{number}: {event_id} is no {entry['kind']} of this call")
 
     def judge_succession(self, number: int, packet: dict[str, Any]) -> None:
         before = packet["supersedes"]
@@ -119,23 +142,32 @@ class _Call:
             self.wrong("content", f"{self.name} v{number} supersedes {before}")
         elif before["manifestHash"] != previous.get("manifestHash"):
             self.wrong("content", f"{self.name} v{number} supersedes another v{number - 1} than was published")
+        if self.truth.fate == "conflict":
+            return  # Other contents of an event ID are no new entry.
+        earlier, now = (
+            {(entry["eventId"], entry["topic"], entry["partition"], entry["offset"]) for entry in one["evidence"]}
+            for one in (previous or {"evidence": ()}, packet)
+        )
+        if not earlier < now:
+            self.wrong("content", f"{self.name} v{number} lists nothing new, or no longer what v{number - 1} did")
 
     def judge_early(self, number: int, packet: dict[str, Any], listed: set[str]) -> None:
-        """A version that was superseded: what came later must be what it lacks."""
+        """A version that was superseded: what came later must be what it lacks, and it what that comes to."""
         truth = self.truth
-        if truth.fate == "late":
-            assert truth.late is not None
-            kind = truth.events[truth.late]
-            if packet["status"] != "incomplete" or packet["completedBy"] != "deadline":
+        status, missing = "complete", {}
+        if truth.late is not None and truth.late not in listed:
+            status, missing = "incomplete", {truth.events[truth.late]: "never_seen"}
+            if packet["completedBy"] != "deadline":
                 self.wrong("status", f"{self.name} v{number}: {packet['status']} by {packet['completedBy']}")
-            self.compare_missing(number, packet, {kind: "never_seen"})
-            if listed != set(truth.events) - {truth.late}:
-                self.wrong("content", f"{self.name} v{number}: {self.difference(listed, truth.late)}")
-        elif truth.fate == "conflict":
-            if packet["status"] != "complete":
-                self.wrong("status", f"{self.name} v{number}: {packet['status']} before its conflict")
-            if listed != set(truth.events):
-                self.wrong("content", f"{self.name} v{number}: {self.difference(listed)}")
+        elif unsettled(listed):
+            status = "blocked"
+        if packet["status"] != status:
+            self.wrong("status", f"{self.name} v{number}: {packet['status']}, not {status} as it was then")
+        self.compare_missing(number, packet, missing)
+        before = {name for name in truth.events if name not in truth.later}
+        # What comes when version 1 has left is never in it.
+        if not before <= listed or (number == 1 and listed != before):
+            self.wrong("content", f"{self.name} v{number}: {self.difference(listed, truth.later)}")
 
     def judge_last(self, packet: dict[str, Any]) -> None:
         truth, number = self.truth, packet["version"]
@@ -144,13 +176,19 @@ class _Call:
         by = self.completed_by()
         if by is not None and packet["completedBy"] != by and truth.call not in self.world.delayed:
             self.wrong("status", f"{self.name} v{number}: completed by {packet['completedBy']}, not {by}")
-        listed = {str(entry["eventId"]) for entry in packet["evidence"]}
+        listed = {name_of(str(entry["eventId"])) for entry in packet["evidence"]}
         if listed != set(truth.events):
             self.wrong("content", f"{self.name} v{number}: {self.difference(listed)}")
         self.compare_missing(number, packet, truth.missing)
         if packet["selectionReason"] != truth.reason:
             self.wrong("content", f"{self.name} v{number}: {packet['selectionReason']}, not {truth.reason}")
-        conflicts = {one.get("eventId") for one in packet["findings"] if one["finding"] == "conflicting_contents"}
+        body = packet
+        if packet["status"] == "blocked":
+            # Broad readers get the bare status; what was found stands in the restricted body.
+            if packet["findings"]:
+                self.wrong("content", f"{self.name} v{number}: blocked, and its findings stand on packets")
+            body = self.world.restricted.get(packet["packetId"], packet)
+        conflicts = {one.get("eventId") for one in body["findings"] if one["finding"] == "conflicting_contents"}
         if conflicts != ({truth.conflicting} - {None}):
             self.wrong("content", f"{self.name} v{number}: conflicts {conflicts}, not {truth.conflicting}")
 
@@ -164,8 +202,8 @@ class _Call:
         if found != wanted:
             self.wrong("content", f"{self.name} v{number}: missing {found}, not {wanted}")
 
-    def difference(self, listed: set[str], without: str | None = None) -> str:
-        wanted = set(self.truth.events) - {without}
+    def difference(self, listed: set[str], without: Set[str] = frozenset()) -> str:
+        wanted = set(self.truth.events) - without
         return f"evidence lacks {sorted(wanted - listed)}, has {sorted(listed - wanted)} too much"
 
     def wrong(self, what: str, line: str) -> None:
@@ -231,9 +269,11 @@ def _judge_audit(world: World, audit: dict[str, Any], report: Report) -> None:
     for order in matching["unsealed"]:
         report.add("pending rows after drain", f"order {order} has no packet")
     parked = sum(int(endings.get("parked", 0)) for endings in accounting["endings"].values())
-    strays = len({one.send.event_id: one for one in world.sent if (one.send.event_id or "").endswith("-stray")})
-    if parked != strays:
-        report.add("pending rows after drain", f"{parked} events are parked, {strays} were sent without a call")
+    if parked != world.waiting:
+        report.add(
+            "pending rows after drain",
+            f"{parked} events are parked, {world.waiting} were sent that know no call, or a name in dispute only",
+        )
     for packet in matching["unmarked"]:
         report.add("unmarked packets", f"stream-app audit: packet {packet} was never ordered")
     for key in accounting["unaccounted"]:

@@ -32,6 +32,7 @@ from tests.chaos.world import document_of
 
 TOPICS = ("naive-events", "naive-ticks", "naive-packets")
 FATES = ("complete", "missing")
+"""Those that need no rules: no late versions, no names in dispute, no names that nobody gave."""
 QUIET_S = 45.0
 """Longer than its deadline: nothing comes any more."""
 
@@ -45,7 +46,7 @@ def naive_plan(made: Plan) -> Plan:
     """The plan's simple calls as events that state their call: no names to resolve, nothing invalid."""
     truths = {call: truth for call, truth in made.truths.items() if truth.fate in FATES}
     sends = [_naive(send, truths[send.call]) for send in made.sends if send.call in truths and send.event_id]
-    return replace(made, sends=sends, truths=truths, strays=[], claims=[])
+    return replace(made, sends=sends, truths=truths, strays=[], claims={}, waiting=set())
 
 
 def _naive(send: Send, truth: Truth) -> Send:

@@ -6,9 +6,10 @@ import json
 from hashlib import sha256
 from typing import Any
 
+from tests.chaos.notices import of_claim
 from tests.chaos.reading import Record
 from tests.chaos.story import Plan, Timing, Truth
-from tests.chaos.world import OUTPUTS, Sent, World
+from tests.chaos.world import OUTPUTS, Sent, World, document_of
 
 BUCKET = "s3://review-packets/ideal"
 
@@ -26,18 +27,19 @@ def ideal(plan: Plan, timing: Timing) -> World:
             _publish(world, truth)
     for alias in plan.strays:
         put(world, "join-alerts", {"alertId": f"{alias}/orphan/1", "state": "firing"})
-    for alert in plan.claims:
+    for alert, settled in plan.claims.items():
         put(world, "join-alerts", {"alertId": alert, "state": "firing"})
+        if settled:
+            put(world, "join-alerts", {"alertId": alert, "state": "resolved"})
     for one in sent:
         if one.send.refusal is not None:
             stage, reason = one.send.refusal
             topic, partition, offset = one.position
             where = {"topic": topic, "partition": partition, "offset": offset}
             put(world, "dead-letters", {"stage": stage, "reason": reason, "position": where})
-    strays = len({one.send.event_id for one in sent if (one.send.event_id or "").endswith("-stray")})
     world.audit = {
         "accounting": {
-            "positions": len(sent), "endings": {"tool-call": {"parked": strays}}, "unaccounted": [], "twice": [],
+            "positions": len(sent), "endings": {"tool-call": {"parked": world.waiting}}, "unaccounted": [], "twice": [],
         },
         "matching": {"unsealed": [], "unmarked": []},
     }  # fmt: skip
@@ -59,21 +61,65 @@ def rewrite(world: World, topic: str, number: int, **fields: Any) -> None:
     world.records[topic][number] = Record(topic, 0, record.offset, 0, b"", json.dumps(document).encode(), {})
 
 
+def number_of(world: World, **wanted: Any) -> int:
+    """The number of a packet with these fields."""
+    return next(
+        number
+        for number, packet in enumerate(world.documents("packets"))
+        if all(packet[name] == value for name, value in wanted.items())
+    )
+
+
+def last_of(world: World, fate: str) -> int:
+    """The number of the last packet of a call with this fate."""
+    calls = {call for call, truth in world.plan.truths.items() if truth.fate == fate}
+    found = [(one["canonicalCallId"], one["version"]) for one in world.documents("packets")]
+    call, version = max(one for one in found if one[0] in calls)
+    return number_of(world, canonicalCallId=call, version=version)
+
+
+def take_back(world: World, number: int) -> None:
+    """As if this packet had never been ordered, sealed and published."""
+    packet = world.documents("packets")[number]
+    del world.objects[packet["manifestUri"]]
+    for topic, name in (("packets", "packetId"), ("seal-orders", "orderId"), ("packets-restricted", "packetId")):
+        kept = [one for one in world.records[topic] if document_of(one)[name] != packet["packetId"]]
+        world.records[topic] = kept
+
+
 def _publish(world: World, truth: Truth) -> None:
-    """The call's packets: of a late call two."""
+    """The call's packets: of one to which something comes when it has left, two; of one that is settled, three."""
+    first = set(truth.events) - truth.later
     by = "orphan_deadline" if truth.without_end else "deadline"
     previous = None
     if truth.late is not None:
-        kind = truth.events[truth.late]
-        before = set(truth.events) - {truth.late}
-        previous = _version(world, truth, 1, before, "incomplete", {kind: "never_seen"}, by, None)
+        missing = {truth.events[truth.late]: "never_seen"}
+        previous = _version(world, truth, 1, first, "incomplete", missing, by, None)
         put(world, "join-alerts", {"alertId": f"{truth.call}/timed_out/1", "state": "firing"})
         put(world, "join-alerts", {"alertId": f"{truth.call}/timed_out/1", "state": "resolved"})
     elif truth.fate == "missing" and not truth.without_end:
         put(world, "join-alerts", {"alertId": f"{truth.call}/timed_out/1", "state": "firing"})
-    last_by = by if truth.fate == "missing" else "all_evidence"
+    elif truth.later:
+        previous = _version(world, truth, 1, first, "complete", {}, "all_evidence", None)
     number = 1 if previous is None else 2
+    if truth.fate == "settled":
+        told = {name for name in truth.notices if name.startswith("identity-disputed:")}
+        previous = _version(world, truth, 2, first | told, "blocked", {}, "all_evidence", previous)
+        number = 3
+    last_by = by if truth.fate == "missing" else "all_evidence"
     _version(world, truth, number, set(truth.events), truth.status, truth.missing, last_by, previous)
+
+
+def _entry(world: World, truth: Truth, event_id: str) -> dict[str, Any]:
+    """One piece of evidence: of an event that was sent twice the first copy, of a notice what the first claim makes."""
+    claim = truth.notices.get(event_id)
+    if claim is None:
+        (topic, partition, offset), shown = min(world.positions[event_id]), event_id
+    else:
+        shown, (topic, partition, offset) = of_claim(event_id, min(world.positions[claim]))
+    return {
+        "kind": truth.events[event_id], "eventId": shown, "topic": topic, "partition": partition, "offset": offset,
+    }  # fmt: skip
 
 
 def _version(
@@ -83,13 +129,7 @@ def _version(
     names: dict[str, str] = {}
     for event_id in events:
         names |= truth.aliases[event_id]
-    evidence = []
-    for event_id in sorted(events):
-        topic, partition, offset = min(world.positions[event_id])
-        evidence.append(
-            {"kind": truth.events[event_id], "eventId": event_id, "topic": topic, "partition": partition,
-             "offset": offset}
-        )  # fmt: skip
+    evidence = [_entry(world, truth, event_id) for event_id in sorted(events)]
     body = b"words of " + truth.call.encode()
     artifact = f"{BUCKET}/artifacts/sha256/{sha256(body).hexdigest()}"
     world.objects[artifact] = body
@@ -112,9 +152,10 @@ def _version(
     packet = told | {
         "canonicalCallId": truth.call, "selectionReason": truth.reason, "unreadSources": [],
         "findings": [{"finding": "conflicting_contents", "eventId": truth.conflicting}] if truth.conflicting else [],
+        "gates": [{"gate": "identity", "verdict": "block" if status == "blocked" else "pass"}],
         "manifestUri": uri, "manifestHash": digest,
     }  # fmt: skip
-    put(world, "packets", packet)
+    put(world, "packets", packet | {"findings": []} if status == "blocked" else packet)
     put(world, "seal-orders", {"orderId": packet["packetId"]})
     if status == "blocked":
         put(world, "packets-restricted", packet)

@@ -21,8 +21,10 @@ from aiokafka import AIOKafkaProducer
 from stream_app.dev.state import Endpoints
 from stream_app.policy_file import default_policy, dump
 from tests.chaos import auditor, checker
+from tests.chaos.answers import Answers
 from tests.chaos.faults import Scene, rain
 from tests.chaos.hooks import note
+from tests.chaos.notices import name_of
 from tests.chaos.profiles import Profile
 from tests.chaos.proxy import Proxy
 from tests.chaos.reading import Objects, Record, Tail, read_all, topic_names
@@ -70,7 +72,7 @@ async def deploy(stack: Endpoints, directory: Path, timing: Timing, s3_endpoint:
     policy = default_policy()
     short = {
         "deadline": timing.deadline, "soft": (8000,), "tool_settle": 3000, "reason_grace": 5000, "settling": 2000,
-        "orphan": timing.deadline, "seal_budget": timing.seal_budget,
+        "orphan": timing.deadline, "seal_budget": timing.seal_budget, "mint_delay": timing.mint_delay,
     }  # fmt: skip
     rows = tuple(
         row if row.sample is None else row.model_copy(update={"sample": row.sample.model_copy(update={"rate": 0.0})})
@@ -145,6 +147,8 @@ async def chaos(
             epoch = time.time_ns() // 1_000_000 + 1000
             made = plan(seed, profile.calls, profile.calls_per_s, epoch, timing, oversize=MAX_EVENT_BYTES + 1)
             await put_artifacts(stack, made)
+            answers = Answers(stack.kafka_bootstrap, deployment.prefix, made)
+            helpers.append(asyncio.create_task(answers.run()))
             scene = Scene(fleet, random, STEPS, proxy, restart_broker)
             raining = asyncio.create_task(rain(scene, profile.faults, profile.load_s, profile.at_once))
             await load(stack.kafka_bootstrap, deployment.prefix, made)
@@ -152,7 +156,7 @@ async def chaos(
             say(f"sent; faults: {dict(scene.done)}; ended: {dict(fleet.exits)}")
             await restart_all(fleet, proxy, profile)
             began = time.monotonic()
-            done = await drain(stack.kafka_bootstrap, deployment.prefix, made, profile.drain_s)
+            done = await drain(stack.kafka_bootstrap, deployment.prefix, made, answers, profile.drain_s)
             took = time.monotonic() - began
             say(f"{'drained in' if done else 'NOT drained, and nothing moved any more after'} {took:.0f} s")
         finally:
@@ -163,6 +167,10 @@ async def chaos(
         world = await look(deployment, made, timing)
         report = checker.judge(world)
         auditor.judge(watch.samples, await all_records(deployment), report)
+        if answers.waiting:
+            report.notes.append(
+                f"never sent, because never seen: {sorted({str(one.after) for one in answers.waiting})}"
+            )
         summarise(report, scene, fleet, profile, skipped)
         save(directory, report, seed, profile)
         return report
@@ -184,7 +192,10 @@ async def put_artifacts(stack: Endpoints, made: Plan) -> None:
 
 
 async def load(bootstrap: str, prefix: str, made: Plan) -> None:
-    """Write the plan's records in their time, as idempotent producers do; a broker that is away delays them."""
+    """Write the plan's records in their time, as idempotent producers do; a broker that is away delays them.
+
+    Not those that wait until something was seen.
+    """
     producer = AIOKafkaProducer(
         bootstrap_servers=bootstrap, acks="all", enable_idempotence=True, linger_ms=5, request_timeout_ms=90_000
     )
@@ -192,6 +203,8 @@ async def load(bootstrap: str, prefix: str, made: Plan) -> None:
     waiting: list[Any] = []
     try:
         for send in made.sends:
+            if send.after is not None:
+                continue
             pause = send.at / 1000 - time.time()
             if pause > 0:
                 await asyncio.sleep(pause)
@@ -211,7 +224,7 @@ async def restart_all(fleet: Fleet, proxy: Proxy, profile: Profile) -> None:
         fleet.add(f"w{number + 1}")
 
 
-async def drain(bootstrap: str, prefix: str, made: Plan, within_s: float) -> bool:
+async def drain(bootstrap: str, prefix: str, made: Plan, answers: Answers, within_s: float) -> bool:
     """Wait until every call has what it must have and nothing more comes.
 
     False when nothing has moved for `within_s` before that: a slow machine is given all the time it uses.
@@ -219,9 +232,11 @@ async def drain(bootstrap: str, prefix: str, made: Plan, within_s: float) -> boo
     tail = Tail(bootstrap, prefix, ("packets", "join-alerts", "seal-orders", "seal-retry", "dead-letters"))
     await tail.start()
     newest: dict[str, dict[str, Any]] = {}
-    alerts: set[str] = set()
+    alerts: set[tuple[str, str]] = set()
     refused: set[str] = set()
-    wanted_alerts = {f"{alias}/orphan/1" for alias in made.strays} | set(made.claims)
+    wanted_alerts = {(f"{alias}/orphan/1", "firing") for alias in made.strays}
+    wanted_alerts |= {(alert, "firing") for alert in made.claims}
+    wanted_alerts |= {(alert, "resolved") for alert, over in made.claims.items() if over}
     wanted_refusals = sum(one.refusal is not None for one in made.sends)
     try:
         moved = time.monotonic()
@@ -230,7 +245,7 @@ async def drain(bootstrap: str, prefix: str, made: Plan, within_s: float) -> boo
             for record in records:
                 document = document_of(record)
                 if record.topic == "join-alerts":
-                    alerts.add(str(document.get("alertId")))
+                    alerts.add((str(document.get("alertId")), str(document.get("state"))))
                 elif record.topic == "dead-letters":
                     refused.add(str(document.get("position")))
                 elif record.topic == "packets":
@@ -239,8 +254,9 @@ async def drain(bootstrap: str, prefix: str, made: Plan, within_s: float) -> boo
                         newest[call] = document
             if records:
                 moved = time.monotonic()
+            moved = max(moved, answers.sent_at)
             complete = settled(made, newest) and wanted_alerts <= alerts and len(refused) >= wanted_refusals
-            if complete and time.monotonic() - moved > QUIET_S:
+            if complete and not answers.waiting and time.monotonic() - moved > QUIET_S:
                 return True
             await asyncio.sleep(1)
         return False
@@ -255,7 +271,7 @@ def settled(made: Plan, newest: dict[str, dict[str, Any]]) -> bool:
         or (
             call in newest
             and newest[call]["status"] == truth.status
-            and {entry["eventId"] for entry in newest[call]["evidence"]} == set(truth.events)
+            and {name_of(entry["eventId"]) for entry in newest[call]["evidence"]} == set(truth.events)
         )
         for call, truth in made.truths.items()
     )
@@ -282,13 +298,19 @@ async def look(deployment: Deployment, made: Plan, timing: Timing) -> World:
 
 
 def placed(made: Plan, inputs: list[Record]) -> list[Sent]:
-    """Each input record with what it was sent as. Raises LookupError for one that the plan does not know or lacks."""
+    """Each input record with what it was sent as. Raises LookupError for one that the plan does not know or lacks.
+
+    What waits until something was seen may lack: that nothing was to be seen is for the judge to say.
+    """
     known: dict[tuple[str, bytes | None, bytes | None], Send] = {
         (one.topic, one.key, one.value): one for one in made.sends
     }
     sent = [Sent(known[(one.topic, one.key, one.value)], one.position, one.at) for one in inputs]
-    if len(sent) != len(made.sends):
-        raise LookupError(f"{len(made.sends)} records were sent, {len(sent)} stand in the input topics")
+    timed, stand = (sum(one.after is None for one in sends) for sends in (made.sends, [one.send for one in sent]))
+    if timed != stand or len(sent) > len(made.sends):
+        raise LookupError(
+            f"{timed} of {len(made.sends)} records were sent for sure, {stand} of {len(sent)} stand there"
+        )
     return sent
 
 

@@ -55,6 +55,11 @@ def _judge_alerts(world: World, packets: list[dict[str, Any]], report: Report) -
     for alert in sorted(strays | set(world.plan.claims)):
         if (alert, "firing") not in seen:
             report.add("lost", f"alert {alert} never fired")
+    for alert, settled in world.plan.claims.items():
+        if settled and (alert, "resolved") not in seen:
+            report.add("lost", f"alert {alert} was never resolved: an operator has decided")
+        if not settled and (alert, "resolved") in seen:
+            report.add("wrong content", f"alert {alert} was resolved, and nobody has decided")
     hasty = 0
     for alert, state in seen:
         if state != "firing" or _excused(world, alert):
@@ -76,8 +81,8 @@ def _judge_alerts(world: World, packets: list[dict[str, Any]], report: Report) -
 
 def _excused(world: World, alert: str) -> bool:
     """Whether the alert is about a call whose events the broker itself got too late."""
-    found = CALL.search(alert)
-    return found is not None and found.group() in world.delayed
+    # The ID of a call that nobody named holds the story's own name for it.
+    return set(CALL.findall(alert)) & {name for call in world.delayed for name in CALL.findall(call)} != set()
 
 
 def _judge_dead_letters(world: World, report: Report) -> None:

@@ -1,18 +1,22 @@
 """The only place for what the harness sends and what must come of it: calls with their ground truth, from one seed.
 
 Pure: the same arguments give the same plan. Times are ms of the wall clock from `epoch_ms` on, so that deadlines run.
+What may only come when something else has happened waits until that was seen (`Send.after`): how long that takes under
+fire, nobody knows.
 """
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from random import Random
-from typing import Any, Literal
+from typing import Literal
+
+from tests.chaos import notices
+from tests.chaos.documents import KIND, PIECES, TOPIC, Document, Traits, Writer, artifacts, json_bytes, names_in
 
 Fate = Literal[
-    "complete", "missing", "late", "conflict", "unselected", "reported", "declared_never", "unreadable",
+    "complete", "missing", "late", "conflict", "unselected", "reported", "declared_never", "unreadable", "disputed",
+    "settled", "unnamed", "renamed",
 ]  # fmt: skip
 FATES: tuple[tuple[Fate, float], ...] = (
     ("missing", 0.10),
@@ -22,31 +26,29 @@ FATES: tuple[tuple[Fate, float], ...] = (
     ("reported", 0.03),
     ("declared_never", 0.02),
     ("unreadable", 0.01),
+    ("disputed", 0.01),
+    ("settled", 0.01),
+    ("unnamed", 0.04),
+    ("renamed", 0.01),
 )
-"""Share of the calls with each fate; the rest are complete."""
+"""Share of the calls with each fate, of each at least one; the rest are complete.
+
+`disputed`: another call claims its name; `settled`: so too, and an operator decides. `unnamed`: no system states its
+ID; `renamed`: one does when the call has left already.
+"""
 
 DUPLICATED = 0.05
 """Share of the events that are sent twice."""
 INVALID = 0.03
-CLAIMS = 0.01
 STRAYS = 0.01
-"""Per call: records nobody can use, claims on another call's name, events whose name nobody ever links."""
-
-PIECES = ("call", "tool-1", "tool-2", "trace", "evaluation", "recording", "transcript")
-KIND = {"tool-1": "tools", "tool-2": "tools", "link": "identity", "report": "report"}
-TOPIC = {
-    "call": "call-ended", "tools": "tool-call", "trace": "trace-completed", "evaluation": "evaluation-completed",
-    "recording": "artifact-ready", "transcript": "artifact-ready", "identity": "identity-linked",
-    "report": "call-reported",
-}  # fmt: skip
-ARTIFACTS = 24
-"""Transcripts and recordings in the provider's bucket; calls share them."""
-DURATION_MS = 20_000
+"""Per call: records nobody can use, events whose name nobody ever links."""
+THINKING_MS = 6_000
+"""How long an operator takes at most."""
 
 
 @dataclass(frozen=True)
 class Timing:
-    """When things happen, ms after a call's end; `deadline` is the policy's."""
+    """When things happen, ms after a call's end; `deadline` and `mint_delay` are the policy's."""
 
     deadline: int = 25_000
     window: int = 6_000
@@ -55,6 +57,8 @@ class Timing:
     late_until: int = 33_000
     seal_budget: int = 40_000
     """How long a source object that cannot be read is tried."""
+    mint_delay: int = 2_000
+    """How long a system may take to name a call that has ended."""
 
 
 @dataclass(frozen=True)
@@ -69,20 +73,32 @@ class Send:
     event_id: str | None = None
     refusal: tuple[str, str] | None = None
     """(stage, reason) of the dead letter that must come of it."""
+    after: str | None = None
+    """ID of the packet, or of the alert that fires, that must have been seen before it is sent."""
 
 
 @dataclass
 class Truth:
-    """What must become of one call. `events`: event ID -> kind of everything its last packet must list."""
+    """What must become of one call. `events`: event ID -> kind of everything its last packet must list.
+
+    Of a notice the name stands for the event ID, which nobody knows before its claim has come to stand somewhere.
+    """
 
     call: str
+    """The ID under which it leaves."""
     fate: Fate
     end: int
+    ended_by: str
+    """The event ID of its call-ended."""
     events: dict[str, str] = field(default_factory=dict)
     aliases: dict[str, dict[str, str]] = field(default_factory=dict)
     """Event ID -> the names it gives the call."""
+    notices: dict[str, str] = field(default_factory=dict)
+    """Name of a notice -> the event that makes the claim."""
     late: str | None = None
     """The event ID that comes after the deadline."""
+    later: set[str] = field(default_factory=set)
+    """What comes when version 1 has left: only earlier versions may lack it."""
     conflicting: str | None = None
     missing: dict[str, str] = field(default_factory=dict)
     """Kind -> why it is missing of the last version."""
@@ -93,8 +109,7 @@ class Truth:
     @property
     def without_end(self) -> bool:
         """Whether no call-ended comes, or a late one: then the first packet's time hangs on what came first."""
-        first = f"{self.call}-call"
-        return first not in self.events or self.late == first
+        return self.ended_by not in self.events or self.late == self.ended_by
 
 
 @dataclass
@@ -105,25 +120,22 @@ class Plan:
     truths: dict[str, Truth]
     strays: list[str]
     """Aliases (`scheme:value`) at which events wait for ever."""
-    claims: list[str]
-    """Alert IDs of refused claims."""
+    claims: dict[str, bool]
+    """Alert IDs of claims on another call's name, and whether an operator settles them."""
+    waiting: set[str]
+    """IDs of the events that wait for ever: at strays, and at names in dispute."""
     artifacts: dict[str, bytes]
     """Source object URI -> bytes."""
-
-
-def instant(ms: int) -> str:
-    """RFC 3339 UTC with milliseconds."""
-    return datetime.fromtimestamp(ms / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%S.") + f"{ms % 1000:03d}Z"
 
 
 def plan(seed: int, calls: int, calls_per_s: float, epoch_ms: int, timing: Timing, *, oversize: int = 0) -> Plan:
     """`calls` calls that end one after another. `oversize`: bytes that intake refuses; 0 sends no oversize record."""
     random = Random(seed)
-    made = Plan([], {}, [], [], _artifacts(seed))
-    for number in range(calls):
+    made = Plan([], {}, [], {}, set(), artifacts(seed))
+    for number, fate in enumerate(_fates(random, calls)):
         end = epoch_ms + round(number * 1000 / calls_per_s)
-        author = _Author(random, f"c{seed}-{number:06d}", number, end, timing, made)
-        author.write(_fate(random))
+        author = _Author(Writer(random, seed, f"c{seed}-{number:06d}", number, end), timing, made)
+        author.write(fate)
         if random.random() < INVALID:
             author.refused(oversize)
         if random.random() < STRAYS:
@@ -132,79 +144,64 @@ def plan(seed: int, calls: int, calls_per_s: float, epoch_ms: int, timing: Timin
     return made
 
 
-def _fate(random: Random) -> Fate:
-    drawn = random.random()
-    for fate, share in FATES:
-        if drawn < share:
-            return fate
-        drawn -= share
-    return "complete"
-
-
-def _artifacts(seed: int) -> dict[str, bytes]:
-    made = {}
-    for number in range(ARTIFACTS):
-        turns = [
-            {"speaker": "agent" if turn % 2 == 0 else "caller", "text": f"words {number} {turn}", "startMs": turn * 900}
-            for turn in range(6)
-        ]
-        made[_uri(seed, "transcript", number)] = json.dumps({"turns": turns}).encode()
-        made[_uri(seed, "recording", number)] = bytes([number]) * 4000
-    return made
-
-
-def _uri(seed: int, kind: str, number: int) -> str:
-    return f"s3://provider-drop/Redacted/chaos-{seed}/{kind}-{number}"
+def _fates(random: Random, calls: int) -> list[Fate]:
+    drawn: list[Fate] = [fate for fate, share in FATES for _ in range(max(1, round(share * calls)))]
+    drawn += ["complete"] * (calls - len(drawn))
+    random.shuffle(drawn)
+    return drawn[:calls]
 
 
 class _Author:
     """Writes one call: its events, their times, and what must come of them."""
 
-    def __init__(self, random: Random, call: str, number: int, end: int, timing: Timing, plan: Plan) -> None:
-        self.random, self.call, self.number, self.end = random, call, number, end
-        self.timing, self.plan = timing, plan
-        self.seed = call.split("-")[0].removeprefix("c")
-        self.sid, self.room, self.egress = f"CA{call}", f"room-{call}", f"EG{call}"
-        self.trace = f"{call}-trace-id"
+    def __init__(self, writer: Writer, timing: Timing, plan: Plan) -> None:
+        self.writer, self.timing, self.plan = writer, timing, plan
+        self.random, self.call, self.end = writer.random, writer.call, writer.end
 
     def write(self, fate: Fate) -> None:
         random = self.random
         tools = random.choice((1, 2))
         pieces = [piece for piece in PIECES if piece != "tool-2" or tools == 2]
         absent = random.choice(pieces) if fate in ("missing", "late") else None
-        truth = Truth(self.call, fate, self.end)
-        self.plan.truths[self.call] = truth
-        documents = {
-            piece: self.document(piece, fate, tools, recording_comes=absent != "recording") for piece in pieces
-        }
+        traits = Traits(
+            tools=tools,
+            failing=fate not in ("unselected", "reported"),
+            named=fate not in ("unnamed", "renamed"),
+            claimed=fate in ("disputed", "settled"),
+            recording=absent != "recording",
+            recording_never=fate == "declared_never",
+            unreadable=fate == "unreadable",
+        )
+        self.truth = truth = Truth(
+            self.call if traits.named else self.writer.alias, fate, self.end, f"{self.call}-call"
+        )
+        self.plan.truths[truth.call] = truth
+        documents = {piece: self.writer.piece(piece, traits) for piece in pieces}
         if absent == "call":
-            documents["link"] = self.document("link", fate, tools, recording_comes=True)
+            documents["link"] = self.writer.piece("link", traits)
         if fate == "missing":
             assert absent is not None
             documents.pop(absent)
         if fate == "reported":
-            documents["report"] = self.document("report", fate, tools, recording_comes=True)
+            documents["report"] = self.writer.piece("report", traits)
         for piece, document in documents.items():
-            kind = KIND.get(piece, piece)
-            truth.events[document["eventId"]] = kind
-            names = dict(document.get("aliases", {}))
-            truth.aliases[document["eventId"]] = names | (
-                {"traceId": document["traceId"]} if "traceId" in document else {}
-            )
-            late = piece == "report" or (fate == "late" and piece == absent)
-            self.send(kind, document, late=late)
-            if fate == "late" and piece == absent:
+            late = fate == "late" and piece == absent
+            self.expect(KIND.get(piece, piece), document, later=late)
+            self.send(KIND.get(piece, piece), document, late=late or piece == "report")
+            if late:
                 truth.late = document["eventId"]
         if fate == "conflict":
             self.contradict(documents["evaluation"])
             truth.conflicting = documents["evaluation"]["eventId"]
-        self.judge(truth, documents, absent)
-        if fate == "complete" and random.random() < CLAIMS * 2:
-            self.claim()
+        self.judge(documents, absent)
+        if traits.claimed:
+            self.claim(settled=fate == "settled")
+        if fate == "renamed":
+            self.rename()
 
-    def judge(self, truth: Truth, documents: dict[str, dict[str, Any]], absent: str | None) -> None:
+    def judge(self, documents: dict[str, Document], absent: str | None) -> None:
         """Status, missing kinds and reason of the last version, by the rules that PRODUCT.md and the policy state."""
-        fate = truth.fate
+        truth, fate = self.truth, self.truth.fate
         if fate == "unselected":
             truth.status = "none"
             return
@@ -219,131 +216,94 @@ class _Author:
             truth.missing = {"recording": "declared_never"}
         elif fate == "unreadable":
             truth.missing = {"transcript": "fetch_failed"}
-        truth.status = "blocked" if fate == "conflict" else "incomplete" if truth.missing else "complete"
+        blocked = fate in ("conflict", "disputed")
+        truth.status = "blocked" if blocked else "incomplete" if truth.missing else "complete"
 
-    def document(self, piece: str, fate: Fate, tools: int, *, recording_comes: bool) -> dict[str, Any]:
-        """The event of one piece, shaped by the contract; the call's names are spread over its events."""
-        failing = fate not in ("unselected", "reported")
-        base = {
-            "schemaVersion": 1, "eventId": f"{self.call}-{piece}", "type": TOPIC[KIND.get(piece, piece)],
-            "source": f"chaos/{piece}", "occurredAt": instant(self.end - self.random.randint(0, DURATION_MS)),
-        }  # fmt: skip
-        ours = self.number % ARTIFACTS
-        match piece:
-            case "call":
-                return base | {
-                    "canonicalCallId": self.call,
-                    "aliases": {"twilioCallSid": self.sid, "livekitRoom": self.room},
-                    "traceId": self.trace, "agentId": "billing-agent", "agentVersion": "billing-agent@7",
-                    "workflowAgent": True, "queue": "billing", "language": "en", "cohort": "chaos",
-                    "startedAt": instant(self.end - DURATION_MS), "endedAt": instant(self.end),
-                    "durationMs": DURATION_MS, "channels": 2, "expectedToolCalls": tools,
-                    "measures": {"minAsrConfidence": 0.9, "maxSilenceMs": 800, "p95ResponseMs": 700},
-                }  # fmt: skip
-            case "tool-1" | "tool-2":
-                failed = failing and piece == "tool-1"
-                return base | {
-                    "aliases": {"livekitRoom": self.room}, "toolCallId": f"tc_{piece[-1]}", "sequence": int(piece[-1]),
-                    "name": "lookup_order", "arguments": {"orderId": f"A-{self.number}"},
-                    "result": None if failed else {"found": True}, "status": "failed" if failed else "succeeded",
-                    "latencyMs": 120,
-                }  # fmt: skip
-            case "trace":
-                spans = [{"name": "llm", "count": 15, "p95Ms": 900, "errors": 0}]
-                return base | {"traceId": self.trace, "keySpans": spans}
-            case "evaluation":
-                label = {"label": "task_failed", "failureLabel": "not_done"} if failing else {"label": "task_completed"}
-                return base | {
-                    "aliases": {"twilioCallSid": self.sid}, "evaluationId": f"ev-{self.call}", "rubric": "refund",
-                    "rubricVersion": "v3", "evaluatorVersion": "7", "score": 0.25, **label,
-                }  # fmt: skip
-            case "recording":
-                names = {"aliases": {"livekitRoom": self.room, "livekitEgress": self.egress}, "artifact": piece}
-                if fate == "declared_never":
-                    return base | names | {"availability": "never", "reason": "switched_off"}
-                reference = _reference(_uri(int(self.seed), piece, ours), "audio/wav")
-                return base | names | {"availability": "ready", "reference": reference | {"channels": 2}}
-            case "transcript":
-                uri = _uri(int(self.seed), piece, ours if fate != "unreadable" else -1)
-                # Where the recording comes, only it ties the egress to the room: a chain of two names.
-                name = {"livekitEgress": self.egress} if recording_comes else {"livekitRoom": self.room}
-                reference = _reference(uri, "application/json")
-                return base | {
-                    "aliases": name, "artifact": piece, "availability": "ready", "reference": reference,
-                }  # fmt: skip
-            case "link":
-                names = {"twilioCallSid": self.sid, "livekitRoom": self.room}
-                return base | {"canonicalCallId": self.call, "aliases": names, "traceId": self.trace}
-            case "report":
-                return base | {"aliases": {"twilioCallSid": self.sid}, "reportedBy": "customer", "symptom": "wrong"}
-        raise ValueError(piece)
+    def expect(self, kind: str, document: Document, *, later: bool) -> None:
+        """The event is evidence of this call."""
+        truth, event_id = self.truth, document["eventId"]
+        truth.events[event_id] = kind
+        truth.aliases[event_id] = names_in(document)
+        if later:
+            truth.later.add(event_id)
 
-    def send(self, kind: str, document: dict[str, Any], *, late: bool) -> None:
+    def expect_notice(self, name: str, claim: Document, **names: str) -> None:
+        """The call is told something of its names, because of this claim."""
+        self.truth.notices[name] = claim["eventId"]
+        self.expect("identity", {"eventId": name, "aliases": names}, later=True)
+
+    def send(self, kind: str, document: Document, *, late: bool) -> None:
         begins, ends = (self.timing.late_from, self.timing.late_until) if late else (0, self.timing.window)
-        value = _json(document)
-        for _ in range(2 if self.random.random() < DUPLICATED else 1):
-            at = self.end + self.random.randint(begins, ends)
-            self.plan.sends.append(
-                Send(at, TOPIC[kind], self.key(kind, document), value, self.call, document["eventId"])
-            )
+        self.put(kind, document, [self.end + self.random.randint(begins, ends) for _ in range(self.copies())])
 
-    def key(self, kind: str, document: dict[str, Any]) -> bytes:
-        # Claims on the call's name have the same key, so that they stand behind the call itself in its partition.
-        return (self.sid if kind == "call" else document["eventId"]).encode()
+    def send_after(self, seen: str, kind: str, document: Document, *, ours: bool = True, thinking: int = 0) -> None:
+        """Send it late, and not before that packet or alert was seen. `ours`: it is evidence of this call."""
+        latest = self.timing.late_until - self.timing.late_from
+        at = self.end + self.timing.late_from + self.random.randint(0, latest) + thinking
+        self.put(kind, document, [at] * self.copies(), after=seen, ours=ours)
 
-    def contradict(self, document: dict[str, Any]) -> None:
+    def copies(self) -> int:
+        return 2 if self.random.random() < DUPLICATED else 1
+
+    def put(
+        self, kind: str, document: Document, times: list[int], *, after: str | None = None, ours: bool = True
+    ) -> None:
+        call, event_id = self.truth.call if ours else None, document["eventId"]
+        for at in times:
+            made = Send(at, TOPIC[kind], event_id.encode(), json_bytes(document), call, event_id, after=after)
+            self.plan.sends.append(made)
+
+    def contradict(self, document: Document) -> None:
         """The same event ID again, with other content."""
         at = self.end + self.random.randint(0, self.timing.window)
-        value = _json(document | {"score": 0.75})
-        event_id = document["eventId"]
-        self.plan.sends.append(Send(at, TOPIC["evaluation"], event_id.encode(), value, self.call, event_id))
+        self.put("evaluation", document | {"score": 0.75}, [at])
 
-    def claim(self) -> None:
-        """Another call says that our name is its own: refused, with an alert."""
-        other = f"{self.call}-claim"
-        document = {
-            "schemaVersion": 1, "eventId": f"{other}-call", "type": "call-ended", "source": "chaos/claim",
-            "occurredAt": instant(self.end), "endedAt": instant(self.end), "canonicalCallId": other,
-            "aliases": {"twilioCallSid": self.sid},
-        }  # fmt: skip
-        at = self.end + self.timing.late_from
-        key = self.sid.encode()
-        refusal = ("identity", "identity_conflict")
-        self.plan.sends.append(Send(at, "call-ended", key, _json(document), refusal=refusal))
-        self.plan.claims.append(f"twilioCallSid:{self.sid}/identity_conflict/{other}")
+    def claim(self, *, settled: bool) -> None:
+        """Another call says that our name is its own, when we have left. Both are told; nothing is decided.
+
+        Where an operator decides, it is for one or the other: the block is over for both. An event that knows nothing
+        but the name waits until then, and goes to whom it belongs.
+        """
+        other, alias = f"{self.call}-claim", self.writer.alias
+        alert = f"{alias}/identity_conflict/{other}"
+        claim, waits = self.writer.claim(other), self.writer.log("waits", aliases=names_in(self.writer.claim(other)))
+        self.send_after(f"{self.truth.call}/1", "call", claim, ours=False)
+        self.expect_notice(notices.disputed(alias), claim)
+        self.plan.claims[alert] = settled
+        mine = settled and self.random.random() < 0.5
+        self.send_after(alert, "log", waits, ours=mine)
+        if mine:
+            self.expect("log", waits, later=True)
+        if not settled:
+            self.plan.waiting |= {waits["eventId"]}
+            return
+        word = self.writer.word(self.call if mine else other)
+        self.send_after(alert, "identity", word, ours=mine, thinking=self.random.randint(0, THINKING_MS))
+        self.expect_notice(notices.settled(alias), word)
+        if mine:
+            self.expect("identity", word, later=True)
+
+    def rename(self) -> None:
+        """When the call has left under the best of its names, a system states what it calls it, and goes on to."""
+        first, link = f"{self.truth.call}/1", self.writer.own_name()
+        self.send_after(first, "identity", link)
+        self.expect("identity", link, later=True)
+        self.expect_notice(notices.linked(self.truth.call, self.call), link, canonicalCallId=self.call)
+        under_own_name = self.writer.log("own-log", canonicalCallId=self.call)
+        self.send_after(first, "log", under_own_name)
+        self.expect("log", under_own_name, later=True)
 
     def stray(self) -> None:
         """An event whose name nobody links to a call: it waits, and an orphan alert says so."""
-        alias = f"lost-{self.call}"
-        document = self.document("tool-2", "unselected", 1, recording_comes=True) | {
-            "eventId": f"{self.call}-stray", "aliases": {"livekitRoom": alias},
-        }  # fmt: skip
-        key = document["eventId"].encode()
-        self.plan.sends.append(Send(self.end, "tool-call", key, _json(document), event_id=document["eventId"]))
-        self.plan.strays.append(f"livekitRoom:{alias}")
+        room = f"lost-{self.call}"
+        document = self.writer.stray(room)
+        event_id = document["eventId"]
+        self.plan.sends.append(Send(self.end, "tool-call", event_id.encode(), json_bytes(document), event_id=event_id))
+        self.plan.strays.append(f"livekitRoom:{room}")
+        self.plan.waiting |= {event_id}
 
     def refused(self, oversize: int) -> None:
         """A record that nobody can use; each way in its turn."""
-        good = self.document("trace", "complete", 1, recording_comes=True) | {"eventId": f"{self.call}-refused"}
-        ways: list[tuple[str, str, bytes | None]] = [
-            ("not_json", "trace-completed", b'{"schemaVersion": 1, '),
-            ("invalid_event", "trace-completed", _json(good | {"keySpans": "many"})),
-            ("unknown_type", "tool-call", _json(good | {"type": "no-such-event"})),
-            ("wrong_topic", "tool-call", _json(good)),
-            ("unknown_schema_version", "trace-completed", _json(good | {"schemaVersion": 9})),
-            ("identity_missing", "trace-completed", _json({k: v for k, v in good.items() if k != "traceId"})),
-            ("tombstone", "call-ended", None),
-        ]
-        if oversize:
-            ways.append(("oversize", "trace-completed", _json(good | {"filler": "x" * oversize})))
-        reason, topic, value = self.random.choice(ways)
+        reason, topic, value = self.random.choice(self.writer.refused(oversize))
         at = self.end + self.random.randint(0, self.timing.window)
         self.plan.sends.append(Send(at, topic, f"{self.call}-refused".encode(), value, refusal=("intake", reason)))
-
-
-def _reference(uri: str, media_type: str) -> dict[str, Any]:
-    return {"uri": uri, "mediaType": media_type, "redactionState": "redacted", "producer": "chaos"}
-
-
-def _json(document: dict[str, Any]) -> bytes:
-    return json.dumps(document, separators=(",", ":")).encode()

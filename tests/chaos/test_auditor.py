@@ -79,6 +79,48 @@ def test_what_is_not_committed_yet_needs_no_effect(records: dict[str, list[Recor
     assert report.good
 
 
+CLAIM = "identity-linked:twilioCallSid:CAc1-000001=c1-000001:identity-linked/1/4"
+NOTICE = {
+    "record": "event", "canonicalCallId": "twilioCallSid:CAc1-000001", "event": {"eventId": CLAIM},
+    "position": WHERE | {"topic": "identity:twilioCallSid:CAc1-000001=c1-000001:identity-linked"},
+}  # fmt: skip
+
+
+def test_a_notice_must_stand_in_its_calls_row() -> None:
+    rows = {"evidence": [record("evidence", NOTICE)], "line-join-join-changelog": []}
+    for row, violations in (({"items": [{"eventId": "identity-linked:c1-000001=other:x/0/0"}]}, 1), (NOTICE, 0)):
+        report = Report()
+        rows["line-join-join-changelog"] = [record("line-join-join-changelog", row)]
+        judge([sample("join", ALL)], rows, report)
+        assert len(report.found["offset ahead of effects"]) == violations
+
+
+def test_what_came_to_a_merged_call_must_stand_in_its_row_or_have_gone_on() -> None:
+    came = {"record": "event", "canonicalCallId": "c1-000001", **ACCEPTED}
+    gone_on = {**came, "canonicalCallId": "twilioCallSid:CAc1-000001"}
+    for then, violations in (([], 1), ([came], 2), ([gone_on], 0)):
+        evidence = [record("evidence", one, offset) for offset, one in enumerate([came, *then])]
+        report = Report()
+        committed = Sample({"join": {("evidence", 0): 1 + len(then) * (violations > 0)}}, {("evidence", 0): 2})
+        judge([committed], {"evidence": evidence}, report)
+        assert len(report.found["offset ahead of effects"]) == violations
+
+
+def test_a_merge_must_stand_in_the_row_of_the_call_that_is_another_one() -> None:
+    told = {"type": "identity-merged", "eventId": "identity-merged:c1-000001:x/0/0", "into": "twilioCallSid:CA1"}
+    merge = {"record": "event", "canonicalCallId": "c1-000001", "event": told, "position": WHERE}
+    changelog = "line-join-join-changelog"
+    for key, says, violations in (
+        (b"call:c1-000001", "twilioCallSid:CA1", 0),
+        (b"call:c1-000001", "", 1),
+        (b"k", "", 1),
+    ):
+        row = Record(changelog, 0, 0, 0, key, says.encode(), {})
+        report = Report()
+        judge([sample("join", ALL)], {"evidence": [record("evidence", merge)], changelog: [row]}, report)
+        assert len(report.found["offset ahead of effects"]) == violations
+
+
 def test_a_clock_has_no_effect_of_its_own(records: dict[str, list[Record]]) -> None:
     records["evidence"] = [record("evidence", {"record": "clock"})]
     report = Report()

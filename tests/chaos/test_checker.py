@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 
 from tests.chaos.checker import canonical, judge
-from tests.chaos.ideal import ideal, put, rewrite
+from tests.chaos.ideal import ideal, last_of, number_of, put, rewrite
 from tests.chaos.report import HEADINGS
 from tests.chaos.story import Timing, plan
 from tests.chaos.world import World, document_of
@@ -31,18 +30,11 @@ def test_a_good_world_has_no_violation_and_was_looked_at(world: World) -> None:
     assert report.counts["superseding packets"] > 5
     assert report.counts["blocked"] > 1
     assert report.counts["incomplete"] > 30
+    assert report.counts["identity notices"] > 10
     assert {truth.fate for truth in world.plan.truths.values()} >= {
-        "complete", "missing", "late", "conflict", "unselected", "reported", "declared_never", "unreadable",
+        "complete", "missing", "late", "conflict", "unselected", "reported", "declared_never", "unreadable", "disputed",
+        "settled", "unnamed", "renamed",
     }  # fmt: skip
-
-
-def _of(world: World, **wanted: Any) -> int:
-    """The number of a packet with these fields."""
-    return next(
-        number
-        for number, packet in enumerate(world.documents("packets"))
-        if all(packet[name] == value for name, value in wanted.items())
-    )
 
 
 def drop_a_packet(world: World) -> None:
@@ -62,7 +54,8 @@ def double_an_alert(world: World) -> None:
 
 
 def double_a_letter_of_identity(world: World) -> None:
-    letter = next(one for one in world.documents("dead-letters") if one["stage"] == "identity")
+    letter = world.documents("dead-letters")[0] | {"stage": "identity"}
+    put(world, "dead-letters", letter)
     put(world, "dead-letters", letter)
 
 
@@ -75,15 +68,15 @@ def drop_an_alert(world: World) -> None:
 
 
 def call_an_incomplete_packet_complete(world: World) -> None:
-    rewrite(world, "packets", _of(world, status="incomplete"), status="complete")
+    rewrite(world, "packets", number_of(world, status="incomplete"), status="complete")
 
 
 def call_a_complete_packet_incomplete(world: World) -> None:
-    rewrite(world, "packets", _of(world, status="complete"), status="incomplete", completedBy="deadline")
+    rewrite(world, "packets", number_of(world, status="complete"), status="incomplete", completedBy="deadline")
 
 
 def lose_an_event(world: World) -> None:
-    number = _of(world, status="complete")
+    number = number_of(world, status="complete")
     rewrite(world, "packets", number, evidence=world.documents("packets")[number]["evidence"][1:])
 
 
@@ -99,7 +92,7 @@ def place_an_event_elsewhere(world: World) -> None:
 
 
 def name_another_missing_kind(world: World) -> None:
-    rewrite(world, "packets", _of(world, status="incomplete"), missing=[{"kind": "log", "reason": "never_seen"}])
+    rewrite(world, "packets", number_of(world, status="incomplete"), missing=[{"kind": "log", "reason": "never_seen"}])
 
 
 def forget_a_name(world: World) -> None:
@@ -107,16 +100,16 @@ def forget_a_name(world: World) -> None:
 
 
 def give_another_reason(world: World) -> None:
-    rewrite(world, "packets", 0, selectionReason="executive_report_sample")
+    rewrite(world, "packets", last_of(world, "complete"), selectionReason="executive_report_sample")
 
 
 def forget_what_is_superseded(world: World) -> None:
-    rewrite(world, "packets", _of(world, version=2), supersedes=None)
+    rewrite(world, "packets", number_of(world, version=2), supersedes=None)
 
 
 def supersede_another_manifest(world: World) -> None:
     supersedes = {"version": 1, "manifestHash": "sha256:" + "0" * 64, "reason": "late_evidence"}
-    rewrite(world, "packets", _of(world, version=2), supersedes=supersedes)
+    rewrite(world, "packets", number_of(world, version=2), supersedes=supersedes)
 
 
 def change_a_byte_in_a_manifest(world: World) -> None:
@@ -155,6 +148,16 @@ def order_what_nobody_sealed(world: World) -> None:
 
 def forget_a_blocked_body(world: World) -> None:
     del world.records["packets-restricted"][0]
+
+
+def tell_broad_readers_what_was_found(world: World) -> None:
+    rewrite(world, "packets", last_of(world, "conflict"), findings=[{"finding": "duplicated_write"}])
+
+
+def forget_a_conflict(world: World) -> None:
+    found = {one["packetId"]: number for number, one in enumerate(world.documents("packets-restricted"))}
+    last = world.documents("packets")[last_of(world, "conflict")]["packetId"]
+    rewrite(world, "packets-restricted", found[last], findings=[])
 
 
 def leave_an_order_pending(world: World) -> None:
@@ -202,6 +205,8 @@ FALSIFIED: tuple[tuple[Callable[[World], None], str], ...] = (
     (publish_what_nobody_ordered, "unmarked packets"),
     (order_what_nobody_sealed, "lost"),
     (forget_a_blocked_body, "lost"),
+    (tell_broad_readers_what_was_found, "wrong content"),
+    (forget_a_conflict, "wrong content"),
     (leave_an_order_pending, "pending rows after drain"),
     (leave_an_event_parked, "pending rows after drain"),
     (leave_a_position_unaccounted, "unaccounted inputs"),
@@ -225,7 +230,7 @@ def test_intake_may_repeat_its_dead_letters(world: World) -> None:
 
 
 def test_a_call_that_the_broker_got_late_may_have_a_short_first_version_but_not_a_short_last_one(world: World) -> None:
-    number = _of(world, version=1, status="complete")
+    number = last_of(world, "complete")
     packet = world.documents("packets")[number]
     call = packet["canonicalCallId"]
     assert world.plan.truths[call].fate == "complete"

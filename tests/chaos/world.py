@@ -41,6 +41,11 @@ class World:
         return [document_of(record) for record in self.records.get(topic, ())]
 
     @cached_property
+    def restricted(self) -> dict[str, dict[str, Any]]:
+        """Packet ID -> the body that only restricted readers get."""
+        return {str(one.get("packetId")): one for one in self.documents("packets-restricted")}
+
+    @cached_property
     def positions(self) -> dict[str, set[Position]]:
         """Event ID -> where it stands, each copy."""
         found: dict[str, set[Position]] = {}
@@ -48,6 +53,11 @@ class World:
             if one.send.event_id is not None:
                 found.setdefault(one.send.event_id, set()).add(one.position)
         return found
+
+    @property
+    def waiting(self) -> int:
+        """How many of the records that were sent must wait for ever."""
+        return sum(one.send.event_id in self.plan.waiting for one in self.sent)
 
     @cached_property
     def delayed(self) -> set[str]:
@@ -60,7 +70,7 @@ class World:
         found = set()
         for (call, event_id), at in first.items():
             truth = self.plan.truths[call]
-            timely = event_id != truth.late and truth.events.get(event_id) != "report"
+            timely = event_id not in truth.later and truth.events.get(event_id) != "report"
             if timely and at >= truth.end + self.timing.deadline - 1000:
                 found.add(call)
         return found

@@ -19,7 +19,7 @@ from tests.deployments import Deployment, deployment
 from tests.examples import changed, contract_order
 
 TOPICS = (
-    *(topic.name for topic in INTAKE_TOPICS), "dead-letters", "evidence", "packets", "seal-orders",
+    *(topic.name for topic in INTAKE_TOPICS), "provider-records", "dead-letters", "evidence", "packets", "seal-orders",
     "stream-app-identity-identity-changelog", "stream-app-join-join-changelog",
 )  # fmt: skip
 

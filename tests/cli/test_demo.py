@@ -73,7 +73,7 @@ def test_the_table_says_what_came_out_and_how_to_look_further() -> None:
     for part in (
         "4 (as 20 events)", "1 complete, 1 incomplete", "1 evaluation (never_seen)", "p50 80 ms, p99 120 ms",
         "3 of 3", "Everything adds up", "stream-app packets tail --from-beginning", "KEEP=1",
-        "stream-app why livekitRoom:room-1", "STREAM_APP_TOPIC_PREFIX=demo-1.",
+        "stream-app why --offline livekitRoom:room-1", "STREAM_APP_TOPIC_PREFIX=demo-1.",
     ):  # fmt: skip
         assert part in text
 
@@ -95,7 +95,7 @@ def test_what_is_kept_running_says_how_to_stop_it() -> None:
 
 def test_without_a_terminal_progress_is_a_line_now_and_then_and_one_at_the_end() -> None:
     out = io.StringIO()
-    with command._bars(Console(file=out)) as progress:
+    with command.bars(Console(file=out)) as progress:
         for done in range(1_001):
             progress("replaying events", done, 1_000)
     lines = out.getvalue().splitlines()

@@ -5,7 +5,10 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from stream_app.core.explanation import explain
+from stream_app.core.alias_rows import EXPIRE, PARKED
+from stream_app.core.calls import CallState
+from stream_app.core.explanation import days_of, explain, explain_alias
+from stream_app.core.identity import Alias
 from tests import stories
 from tests.folding import Call
 from tests.stories import MINUTE, SECOND, START_MS
@@ -33,7 +36,10 @@ def test_a_call_that_waits_says_for_what_from_whom_and_until_when() -> None:
     assert found["reasons"] == ["failed_tool_call"]
     assert found["verdict"] == "waiting for what is missing, until its deadline"
     assert not found["settled"]
-    assert {"kind": "evaluation", "reason": "never_seen", "expectedFrom": "evaluation-completed"} in found["missing"]
+    evaluation = {"kind": "evaluation", "reason": "never_seen", "expectedFrom": "evaluation-completed"}
+    assert {**evaluation, "requiredBy": ["every packet"]} in found["missing"]
+    assert {gap["kind"]: gap["requiredBy"] for gap in found["missing"]}["trace"] == ["failed_tool_call"]
+    assert found["owner"]
     assert {gap["kind"] for gap in found["missing"]} <= set(found["required"])
     assert found["joinTime"] < found["nextLookAt"] <= found["deadlineAt"]
     assert [(one["kind"], one["eventId"], one["source"], one["position"]) for one in found["evidence"]] == [
@@ -95,3 +101,29 @@ def test_no_value_of_the_evidence_is_told() -> None:
     text = json.dumps(told(call))
     for value in ("cardiology", "hmac-x", "diagnosis", "flu", "dose", "not_done", "lookup", "s3://", "digest"):
         assert value not in text, value
+
+
+def test_a_merged_call_says_which_call_it_is_now() -> None:
+    found = explain(CallState("call-1", version=2, merged_into="room:r"), Call().view())
+    assert (found["mergedInto"], found["versionsOrdered"]) == ("room:r", 2)
+    assert "same call as room:r" in found["verdict"]
+    assert days_of(CallState("call-1", merged_into="room:r"), Call().view()) == []
+
+
+def test_an_alias_says_whose_it_is_what_waits_there_and_when_that_ends() -> None:
+    found = explain_alias(Alias("a:b", canonical_call_id="c", said_by="s", edges=("d:e",), own="x"), (EXPIRE, START_MS))
+    assert (found["canonicalCallId"], found["saidBy"], found["edges"], found["own"]) == ("c", "s", ["d:e"], "x")
+    assert found["forgottenAt"] == "2026-06-03T18:40:00.000Z"
+    assert not {"mintAt", "orphanAt", "forgottenAt"} & explain_alias(Alias("a:b"), (PARKED, 0)).keys()
+
+
+def test_each_alias_names_the_sources_that_name_it() -> None:
+    call = Call().fold(
+        stories.call_ended(aliases={"twilioCallSid": "CA1"}),
+        stories.trace(),
+        stories.tool(aliases={"twilioCallSid": "CA1"}),
+    )
+    assert told(call)["namedBy"] == {
+        "traceId:" + "ab" * 16: ["test/trace-completed"],
+        "twilioCallSid:CA1": ["test/call-ended", "test/tool-call"],
+    }

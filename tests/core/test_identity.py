@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import random
+from typing import Any
 
 import pytest
 from msgspec.structs import replace
 
 from stream_app.core import identity
 from stream_app.core.evidence import AcceptedEvent, EventRecord, Position
-from stream_app.core.identity import Alias, Resolution, fold_link, fold_park, hop_id, hops_again
+from stream_app.core.identities import Ranking
+from stream_app.core.identity import Alias, Claim, Context, Resolution, hop_id, mint
 from stream_app.core.identity_records import LinkRecord, ParkRecord, PassingEvent, Place, RecordError
 
 ALIAS = "livekitRoom:room-1"
@@ -28,15 +31,28 @@ def accepted(offset: int = 0) -> PassingEvent:
     return PassingEvent.of(event(offset))
 
 
-def link(canonical: str | None = None, other: str | None = None, hop: int = 0) -> LinkRecord:
-    return LinkRecord(
-        alias=ALIAS,
-        canonical_call_id=canonical,
-        other=other,
-        said_by="test",
-        position=Place(9, 0, "identity-linked"),
-        hop=hop,
-    )
+def link(canonical: str | None = None, other: str | None = None, hop: int = 0, **fields: Any) -> LinkRecord:
+    return LinkRecord(**{
+        "alias": ALIAS, "canonical_call_id": canonical, "other": other, "said_by": "test",
+        "position": Place(9, 0, "identity-linked"), "hop": hop, **fields,
+    })  # fmt: skip
+
+
+def fold_park(state: Alias, record: ParkRecord, now: int | None) -> Resolution:
+    return identity.fold_park(state, record, Context(1000, now))
+
+
+def fold_link(state: Alias, record: LinkRecord) -> Resolution:
+    return identity.fold_link(state, record, Context(1000, 5))
+
+
+def hops_again(state: Alias, record: ParkRecord | LinkRecord) -> tuple[LinkRecord, ...]:
+    return identity.hops_again(state, record, Context(1000, 5))
+
+
+def told(resolution: Resolution) -> list[tuple[str, str]]:
+    """(call, type of the notice)."""
+    return [(call, notice.type()) for call, notice in resolution.notices]
 
 
 def park(offset: int = 0, canonical: str | None = None) -> ParkRecord:
@@ -73,43 +89,121 @@ def test_a_claim_links_the_alias_and_passes_itself_on() -> None:
     assert claimed.state.canonical_call_id == "call-1"
 
 
-def test_an_alias_of_one_call_is_not_given_to_another() -> None:
+def test_an_alias_that_two_systems_give_to_two_calls_is_disputed() -> None:
     bound = fold_link(Alias(alias=ALIAS), link("call-1")).state
-    by_event = fold_park(bound, park(2, canonical="call-2"), now=6)
-    assert by_event.state == replace(bound, refused=("call-2",), refused_at=(accepted(2).position,))
-    assert released(by_event) == []
-    assert by_event.refused_event == accepted(2)
-    assert by_event.refused is not None
-    assert (by_event.refused.owner, by_event.refused.claimed_by) == ("call-1", "call-2")
-    by_link = fold_link(bound, link("call-2"))
-    assert by_link.state == replace(bound, refused=("call-2",))
-    assert by_link.refused is not None
-    assert by_link.refused_event is None
+    for made in (fold_park(bound, park(2, canonical="call-2"), now=6), fold_link(bound, link("call-2"))):
+        assert made.state == replace(bound, disputed=("call-1", "call-2"))
+        assert told(made) == [("call-1", "identity-disputed"), ("call-2", "identity-disputed")]
+        assert made.disputes == (Claim(ALIAS, "call-1", "call-2", "test"),)
+        assert made.released == made.hops == ()
+    assert fold_park(bound, park(2, canonical="call-2"), now=6).own_way == accepted(2), "it says itself whose it is"
+    disputed = fold_link(bound, link("call-2")).state
+    waits = fold_park(disputed, park(3), now=7)
+    assert waits.state.parked == (accepted(3),), "what knows only the alias waits"
+    assert released(waits) == []
+    assert fold_park(disputed, park(4, canonical="call-1"), now=7).own_way == accepted(4)
+    assert fold_link(disputed, link("call-2")) == Resolution(disputed), "said once"
 
 
-def test_an_event_that_intake_sends_again_is_refused_once() -> None:
-    state = fold_link(Alias(alias=ALIAS), link("call-1")).state
-    for offset in (2, 3):
-        refused = fold_park(state, park(offset, canonical="call-2"), now=6)
-        assert refused.refused_event == accepted(offset)
-        state = refused.state
-    for offset in (3, 2):
-        assert fold_park(state, park(offset, canonical="call-2"), now=7) == Resolution(state)
-    for offset in range(1000):
-        state = fold_park(state, park(10 + offset, canonical="call-2"), now=8).state
-    assert len(state.refused_at) == identity.MAX_REFUSED_AT
+def test_an_operator_settles_a_dispute_for_good() -> None:
+    state = fold_link(fold_link(Alias(alias=ALIAS, edges=("x:y",)), link("call-1")).state, link("call-2")).state
+    state = fold_park(state, park(3), now=7).state
+    settled = fold_link(state, link("call-2", said_by="operator/ada"))
+    assert released(settled) == [("e3", "call-2")]
+    assert told(settled) == [("call-1", "identity-settled"), ("call-2", "identity-settled")]
+    assert [claim.claimed_by for claim in settled.settled] == ["call-2"]
+    assert settled.state.disputed == ()
+    again = fold_link(settled.state, link("call-1"))
+    assert again == Resolution(settled.state), "the other claim is not heard any more"
+    assert fold_park(settled.state, park(5, canonical="call-1"), now=8).own_way == accepted(5)
+    assert fold_link(settled.state, link("call-3")).disputes, "a new one is"
+    assert fold_link(settled.state, link("call-2", said_by="operator")) == Resolution(settled.state)
 
 
-def test_who_was_refused_is_remembered_so_that_each_is_told_once() -> None:
+def test_an_operator_moves_an_alias_that_nobody_disputes() -> None:
+    bound = fold_link(Alias(alias=ALIAS), link("call-1")).state
+    moved = fold_link(bound, link("call-2", said_by="operator"))
+    assert moved.state.canonical_call_id == "call-2"
+    assert told(moved) == [("call-1", "identity-settled"), ("call-2", "identity-settled")]
+    assert fold_link(bound, link("call-2", said_by="operators-backend")).disputes, "no operator"
+    assert fold_link(bound, link("call-2", said_by="operator", hop=1, other="x:y")).disputes, "said of a neighbour"
+
+
+def test_who_disputes_is_remembered_so_that_each_is_told_once() -> None:
     state = fold_link(Alias(alias=ALIAS), link("call-1")).state
     for number in (2, 3, 2):
         state = fold_link(state, link(f"call-{number}")).state
-    assert state.refused == ("call-2", "call-3")
+    assert state.disputed == ("call-1", "call-2", "call-3")
     for number in range(100, 140):
         state = fold_link(state, link(f"call-{number}")).state
-    assert len(state.refused) == identity.MAX_REFUSED
-    assert state.refused[-1] == "call-139"
+    assert len(state.disputed) == identity.MAX_DISPUTED
+    assert state.disputed[-1] == "call-139"
     assert state.canonical_call_id == "call-1"
+
+
+def test_a_call_that_nobody_names_is_called_by_the_best_name_of_its_group() -> None:
+    trace = Alias(alias="traceId:t")
+    ended = PassingEvent.of(event(1, type="call-ended"))
+    waiting = identity.fold_park(trace, ParkRecord(alias="traceId:t", event=ended), Context(1000, 5)).state
+    assert waiting.ended_since == 5
+    assert fold_park(Alias(alias=ALIAS), park(1), now=5).state.ended_since is None, "a tool call is no end"
+    far = "connectContactId:c"
+    told_of = identity.fold_link(waiting, link(alias="traceId:t", other=ALIAS, best=far), Context(1000, 5))
+    assert told_of.state.best == far
+    minted = mint(told_of.state)
+    assert (minted.state.canonical_call_id, minted.state.minted) == (far, True)
+    assert released(minted) == [("e1", far)]
+    assert [(hop.alias, hop.canonical_call_id, hop.minted) for hop in minted.hops] == [(ALIAS, far, True)]
+
+
+def test_neighbours_come_to_know_the_same_best_name_whatever_the_order() -> None:
+    names = ["traceId:t", ALIAS, "x:y", "twilioCallSid:CA"]
+    edges = [(names[0], names[1]), (names[1], names[2]), (names[2], names[3])]
+    links = [link(alias=one, other=other) for pair in edges for one, other in (pair, pair[::-1])]
+    for seed in range(50):
+        draw = random.Random(seed)
+        states = {name: Alias(name) for name in names}
+        waiting = links.copy()
+        while waiting:
+            record = waiting.pop(draw.randrange(len(waiting)))
+            made = identity.fold_link(states[record.alias], record, Context(1000, 5))
+            states[record.alias] = made.state
+            waiting += made.hops
+        assert {state.name for state in states.values()} == {"twilioCallSid:CA"}, seed
+
+
+def test_a_minted_id_stays_and_a_systems_own_becomes_another_name_of_the_call() -> None:
+    minted = mint(fold_park(Alias(alias=ALIAS), park(1), now=5).state).state
+    claimed = fold_park(minted, park(2, canonical="call-1"), now=6)
+    assert released(claimed) == [("e2", ALIAS)]
+    assert told(claimed) == [("call-1", "identity-merged"), (ALIAS, "identity-linked")]
+    assert fold_link(claimed.state, link("call-1")) == Resolution(claimed.state)
+    assert fold_link(claimed.state, link("call-2")).disputes, "a second system's ID is another call's"
+
+
+def test_of_two_calls_that_turn_out_to_be_one_the_better_minted_name_stays() -> None:
+    better, worse = "twilioCallSid:CA", "traceId:t"
+    for mine, theirs in ((better, worse), (worse, better)):
+        state = replace(mint(fold_park(Alias(mine), park(1), now=5).state).state, edges=("x:y",))
+        made = fold_link(state, link(theirs, other="x:y", minted=True, alias=mine, hop=1))
+        assert made.state.canonical_call_id == better
+        assert told(made) == [(worse, "identity-merged")]
+        assert [(hop.alias, hop.canonical_call_id) for hop in made.hops] == [("x:y", better)]
+
+
+def test_a_systems_call_that_meets_a_minted_one_goes_on_under_its_name() -> None:
+    bound = fold_link(Alias(alias=ALIAS, edges=("x:y",)), link("call-1")).state
+    moved = fold_link(bound, link("x:y", other="x:y", minted=True, hop=1))
+    assert (moved.state.canonical_call_id, moved.state.own, moved.state.minted) == ("x:y", "call-1", True)
+    assert told(moved) == [("call-1", "identity-merged"), ("x:y", "identity-linked")]
+    assert fold_link(moved.state, link("call-1")) == Resolution(moved.state)
+
+
+def test_a_policy_may_prefer_another_scheme() -> None:
+    context = Context(1000, 5, Ranking(("traceId", "livekitRoom")))
+    made = identity.fold_link(Alias(ALIAS), link(other="traceId:t"), context)
+    assert made.state.name == "traceId:t"
+    assert fold_link(Alias(ALIAS), link(other="traceId:t")).state.name == ALIAS
 
 
 def test_a_linked_alias_tells_its_neighbours_once() -> None:
@@ -155,9 +249,11 @@ def test_what_was_sent_before_a_crash_is_sent_again_where_receipts_may_be_missin
     by_claim = fold_park(unlinked, park(2, canonical="call-1"), now=6)
     assert hops_again(by_claim.state, park(2, canonical="call-1")) == by_claim.hops
     assert [one.alias for one in hops_again(bound.state, link(other="x:y"))] == ["x:y"]
-    nothing = [link("call-2"), link(other=ALIAS), park(1), park(1, canonical="call-2")]
-    assert [hops_again(bound.state, record) for record in nothing] == [()] * 4
-    assert hops_again(unlinked, link(other="x:y")) == ()
+    assert [hops_again(bound.state, record) for record in (link(other=ALIAS), park(1))] == [()] * 2
+    gossip = fold_link(unlinked, link(other="x:y"))
+    assert set(gossip.hops) <= set(hops_again(gossip.state, link(other="x:y")))
+    disputed = fold_link(bound.state, link("call-2")).state
+    assert hops_again(disputed, link("call-2")) == ()
 
 
 def test_a_claim_that_does_not_say_whose_it_is_is_refused() -> None:

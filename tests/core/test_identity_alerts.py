@@ -5,7 +5,7 @@ from __future__ import annotations
 from stream_app.core.evidence import AcceptedEvent, Position
 from stream_app.core.identity import Alias, Claim
 from stream_app.core.identity_alerts import conflict_alert, orphan_alert
-from stream_app.core.identity_records import PassingEvent, Place
+from stream_app.core.identity_records import PassingEvent
 
 EVENT = PassingEvent.of(
     AcceptedEvent(
@@ -25,7 +25,10 @@ def test_an_orphan_and_its_end_are_one_alert() -> None:
 
 
 def test_a_conflict_names_both_calls_and_who_claims() -> None:
-    alert = conflict_alert(Claim("livekitRoom:r", "call-1", "call-2", "twilio", Place(1, 0, "call-ended")), 900)
+    alert = conflict_alert(Claim("livekitRoom:r", "call-1", "call-2", "twilio"), 900)
     assert (alert.alert_id, alert.canonical_call_id) == ("livekitRoom:r/identity_conflict/call-2", "call-1")
     assert alert.detail == "livekitRoom:r belongs to call-1; twilio claims it for call-2"
     assert alert.runbook_url
+    over = conflict_alert(Claim("livekitRoom:r", "call-1", "call-2", "operator/ada"), 950, "resolved")
+    assert (over.alert_id, over.state) == (alert.alert_id, "resolved")
+    assert over.detail == "operator/ada has said whose livekitRoom:r is"

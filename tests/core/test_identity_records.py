@@ -14,7 +14,7 @@ from stream_app.core.alias_rows import ORPHAN, read_row, write_row
 from stream_app.core.events import CallEnded
 from stream_app.core.evidence import AcceptedEvent, ClockRecord, Position, event_digest, reduce_event
 from stream_app.core.identities import aliases_of, by_precedence
-from stream_app.core.identity import Alias, AliasState, fold_link, fold_park
+from stream_app.core.identity import Alias, AliasState, Context, fold_link, fold_park, minted_id
 from stream_app.core.identity_records import (
     ClockOnward,
     HopDoneRecord,
@@ -43,14 +43,17 @@ def test_the_longest_alias_that_an_event_may_carry_has_room_in_every_record() ->
     event = accepted(aliases={"s" * 64: "v" * 256}, traceId="t" * 256)
     park = read_record(ParkRecord(alias=first, event=PassingEvent.of(event)).to_bytes())
     assert isinstance(park, ParkRecord)
-    parked = fold_park(Alias(first), park, now=0).state
+    parked = fold_park(Alias(first), park, Context(0, 0)).state
     link = read_record(LinkRecord(alias=first, other=second, said_by="test", position=PLACE).to_bytes())
     assert isinstance(link, LinkRecord)
-    linked = fold_link(parked, link).state
+    linked = fold_link(parked, link, Context(0, 0)).state
     row = write_row(linked, (ORPHAN, 900_000))
     assert read_row(row) == linked
     assert AliasState.from_dict(read_json(row)).parked == (event,)
     assert (len(linked.alias), linked.edges) == (64 + 1 + 256, (second,))
+    assert len(minted_id(first)) <= 256
+    assert minted_id(first) != minted_id(first + "v")
+    assert minted_id("a:b") == "a:b"
 
 
 @pytest.mark.parametrize("alias", ["", "s:" + "v" * 320, "s:a\nb", "s:ab\n"])

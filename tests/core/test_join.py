@@ -10,8 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from stream_app.core import identity_notices as notices
 from stream_app.core import join
 from stream_app.core.evidence import EventRecord, Position, event_digest, reduce_event
+from stream_app.core.evidence_records import Heard, read_record
+from stream_app.core.identity_records import Place
 from stream_app.core.standing import View
 from tests import stories
 from tests.folding import MODELS, POLICY, Call, content, heard
@@ -331,3 +334,42 @@ def test_any_order_any_repeats_any_pauses_end_in_one_packet(
 def test_the_checker_of_orders_sees_a_lost_event() -> None:
     """Negative control: content() must tell two different packets apart."""
     assert last_content(list(SIX)) != last_content(list(SIX[:-1]))
+
+
+def merged(into: str = "a:b") -> Heard:
+    """The notice that call-1 is another call."""
+    record = read_record(notices.merged("call-1", into, Place(9, 0, "call-ended"), START_MS).resolved("call-1"))
+    assert isinstance(record, Heard)
+    return record
+
+
+def test_a_call_that_is_another_one_gives_its_evidence_away_and_all_that_still_comes() -> None:
+    call = Call().fold(stories.call_ended(), stories.tool(), stories.tool(), stories.evaluation("judged"))
+    call.fold(stories.evaluation("judged", failed=True)).time(2 * MINUTE)
+    assert [state for _, state in call.alerts] == ["firing"]
+    assert call.state is not None
+    moved = join.fold_event(call.state, merged(), call.view())
+    assert moved.state is not None
+    assert {piece.offset for piece in moved.moved} == {0, 1, 3, 4}, "with both contents of a conflicting event"
+    assert [place.offset for place in moved.state.duplicates] == [2], "repeats are known here alone"
+    assert [alert.state for alert in moved.alerts] == ["resolved"]
+    assert (moved.state.items, moved.state.merged_into, moved.orders) == ((), "a:b", ())
+    call.state = moved.state
+    call.fold(stories.trace())
+    assert call.state == moved.state
+    again = join.fold_event(moved.state, merged("x:y"), call.view())
+    assert (again.state, again.moved) == (moved.state, ())
+
+
+def test_a_merged_call_is_forgotten_like_any_other() -> None:
+    unseen = join.fold_event(None, merged(), Call().view())
+    assert unseen.state is not None
+    assert unseen.moved == ()
+    horizon = max(POLICY.timing.retention, POLICY.timing.late_horizon)
+    assert unseen.due == START_MS + horizon
+    assert join.pass_time(unseen.state, Call().time(horizon).view()).state is None
+    timeless = Call()
+    timeless.now = None
+    waiting = join.fold_event(None, merged(), timeless.view()).state
+    assert waiting is not None
+    assert join.pass_time(waiting, Call().view()).due == START_MS + horizon

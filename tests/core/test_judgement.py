@@ -36,6 +36,8 @@ POOL: tuple[dict[str, Any], ...] = (
     stories.event("selection-requested", "asked", trigger="manual"),
 )
 BASE = stories.call_ended()
+SURE = stories.call_ended(measures={"minAsrConfidence": 0.99, "minIntentConfidence": 0.99})
+"""It says of the line what the earlier call-ended said otherwise."""
 CHOICES = st.lists(st.sampled_from(range(len(POOL))), unique=True, max_size=8)
 
 
@@ -90,7 +92,7 @@ def test_evidence_that_comes_after_deadlines_ends_in_the_same_packet(
 
 
 def test_a_reason_that_only_an_outdated_call_ended_gave_counts_in_every_order() -> None:
-    documents = [BASE, POOL[1], stories.trace(), stories.evaluation()]
+    documents = [SURE, POOL[1], stories.trace(), stories.evaluation()]
     results = [play(list(order), [40 * SECOND] * 4) for order in itertools.permutations(documents)]
     assert {result and result["selection"]["reason"] for result in results} == {"low_confidence_turn"}
 
@@ -98,7 +100,7 @@ def test_a_reason_that_only_an_outdated_call_ended_gave_counts_in_every_order() 
 def test_without_the_outdated_reading_the_order_would_decide(monkeypatch: pytest.MonkeyPatch) -> None:
     """Negative control: the same 24 orders tell two stories apart."""
     monkeypatch.setattr(standing, "_readings", lambda _state: iter(()))
-    documents = [BASE, POOL[1], stories.trace(), stories.evaluation()]
+    documents = [SURE, POOL[1], stories.trace(), stories.evaluation()]
     results = [play(list(order), [40 * SECOND] * 4) for order in itertools.permutations(documents)]
     assert {result is None for result in results} == {True, False}
 

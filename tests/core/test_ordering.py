@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from stream_app.core.calls import CallState
+from stream_app.core.gate_rows import GateRow
 from stream_app.core.ordering import order_of
 from stream_app.core.orders import SealOrder, SelectionReason
 from stream_app.core.standing import View, stand
@@ -80,3 +81,19 @@ def test_a_sample_keeps_its_probability_behind_a_stronger_reason() -> None:
     )
     assert sampled.selection.reason == "regression_candidate"
     assert sampled.selection.inclusion_probability == 0.05
+
+
+def test_the_policys_strictness_with_gates_travels_with_the_order() -> None:
+    rows = (
+        GateRow.from_dict({"gate": "trace", "strictness": "strict", "reasons": ["failed_tool_call"]}),
+        GateRow.from_dict({"gate": "review", "strictness": "advisory", "reasons": ["scheduled_sample"]}),
+    )
+    policy = POLICY.model_copy(update={"gates": rows})
+    state = CallState(
+        call_id="call-1", items=pieces(call(), evaluation(label="task_failed"), tool("t", status="failed", at=5000)),
+        first_seen=START_MS,
+    )  # fmt: skip
+    made = order_of(state, stand(state, View(START_MS, policy, {policy.sha256: policy})), "all_evidence", None, ())
+    assert made.model().to_bytes() == made.to_bytes()
+    assert made.model().review.gates == {"trace": "strict"}
+    assert b'"gates"' not in order().to_bytes()

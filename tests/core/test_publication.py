@@ -7,7 +7,8 @@ import json
 import pytest
 
 from stream_app.core.manifest import Manifest
-from stream_app.core.packet import Packet
+from stream_app.core.orders import Missing
+from stream_app.core.packet import GateResult, Packet
 from stream_app.core.publication import is_restricted, packet_bytes, packet_document, packet_of, stub_of
 from tests.core.test_seal import sealed
 from tests.examples import contract_order
@@ -54,11 +55,31 @@ def test_blocked_and_raw_bodies_are_restricted(update: dict[str, str], restricte
     assert is_restricted(packet().model_copy(update=update)) is restricted
 
 
+BARE = {
+    "schemaVersion", "packetId", "version", "supersedes", "status", "completedBy", "sealedAt", "canonicalCallId",
+    "providerAliases", "traceId",
+    "selectionReason", "otherReasons", "priority", "agentVersion", "redactionState", "exportLevel", "retentionClass",
+    "unreadSources", "reviewStatus", "review", "manifestUri", "manifestHash", "policy", "producedBy", "evidence",
+}  # fmt: skip
+"""What a stub keeps as it is."""
+
+
 def test_a_stub_says_why_and_nothing_of_what_was_said_or_done() -> None:
-    document = packet_document(stub_of(packet()))
-    whole = packet_document(packet())
-    assert (document["redactedTranscriptUri"], document["audioUri"]) == (None, None)
-    for tool in document["toolEvidence"]:
-        assert (tool["argumentSummary"], tool["resultSummary"], tool["sideEffectProof"]) == (None, None, None)
-    untouched = set(whole) - {"redactedTranscriptUri", "audioUri", "toolEvidence"}
-    assert {name for name in untouched if document[name] != whole[name]} == set()
+    whole = packet().model_copy(
+        update={
+            "gates": tuple(
+                GateResult(gate="identity", verdict="block", reasons=("CA17 is claimed",)) for _ in range(8)
+            ),
+            "missing": (Missing(kind="recording", reason="fetch_failed", detail="a word"),),
+            "trigger": "manual",
+        }
+    )
+    stub = packet_document(stub_of(whole))
+    before = packet_document(whole)
+    assert {name for name in BARE if stub[name] != before[name]} == set()
+    emptied = {name: value for name, value in stub.items() if name not in BARE}
+    gaps, gates = emptied.pop("missing"), emptied.pop("gates")
+    assert not any(emptied.values()), emptied
+    assert gaps == [{**before["missing"][0], "detail": None}]
+    assert [(one["gate"], one["verdict"], one["reasons"]) for one in gates] == [("identity", "block", [])] * 8
+    assert Packet.from_dict(stub).status == whole.status

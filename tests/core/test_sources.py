@@ -91,3 +91,27 @@ def test_packets_of_figures_only_have_no_sources() -> None:
     order = contract_order()
     review = order.review.model_copy(update={"export_level": "aggregate_only"})
     assert sources_of(changed(order, review=review), ALLOWED) == ((), ())
+
+
+@pytest.mark.parametrize(
+    ("uri", "obstacle"),
+    [
+        ("https://cdn.example.org/a.wav", None),
+        ("https://example.org/a.wav", None),
+        ("https://example.org.evil.example/a.wav", "host that is not allowed"),
+        ("https://notexample.org/a.wav", "host that is not allowed"),
+        ("https://example.org:8443/a.wav", "host that is not allowed"),
+        ("https://user@example.org/a.wav", "may give access"),
+        ("https://example.org/a.wav?X-Amz-Signature=1", "may give access"),
+        ("http://example.org/a.wav", "not an s3://bucket/key"),
+        ("file:///srv/drop/a.wav", None),
+        ("file:///srv/drop/../a.wav", "outside of the allowed directory"),
+        ("file:///srv/drop/%2e%2e/a.wav", "outside of the allowed directory"),
+        ("file:///srv/dropped/a.wav", "outside of the allowed directory"),
+    ],
+)
+def test_hosts_and_directories_are_allowed_by_name_and_signed_addresses_never(uri: str, obstacle: str | None) -> None:
+    reference = Reference(uri=uri, redaction_state="redacted")
+    told = obstacle_to(reference, ("drop", "https://example.org", "file:///srv/drop"))
+    assert (told is None) if obstacle is None else (obstacle in (told or "") and uri not in (told or ""))
+    assert obstacle_to(reference, ("drop",)) is not None

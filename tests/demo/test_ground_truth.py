@@ -137,3 +137,27 @@ def test_evidence_without_call_ended_is_an_orphan_or_with_a_reason_a_packet_that
     assert (found.status, found.reasons, found.orphans) == ("incomplete", {"failed_tool_call"}, frozenset())
     assert ("call", "never_seen") in found.missing
     assert not found.times_out
+
+
+@pytest.mark.parametrize(
+    ("fields", "status", "may_block"),
+    [
+        ({"unproved": True, "language": "en-GB"}, "blocked", False),
+        ({"unproved": True}, "blocked", False),
+        ({"unproved": True, "language": "de"}, "complete", False),
+        ({"unproved": False, "language": "en"}, "complete", False),
+        ({"unproved": None, "language": "en"}, "complete", True),
+        ({"unproved": None, "language": "fr"}, "complete", False),
+    ],
+)
+def test_a_claim_without_proof_blocks_where_it_can_be_heard(
+    fields: dict[str, Any], status: str, may_block: bool
+) -> None:
+    found = whole(reported=True, **fields)
+    assert (found.status, found.may_block) == (status, may_block)
+
+
+@pytest.mark.parametrize("plan", ["no_transcript", "no_tool"])
+def test_a_claim_that_nobody_can_compare_does_not_block(plan: Plan) -> None:
+    found = expect(planned(plan, reported=True, unproved=True), NO_SAMPLES)
+    assert found.status == "incomplete"

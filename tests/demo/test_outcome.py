@@ -110,6 +110,26 @@ def test_every_kind_of_deviation_is_found_and_named(seen: Seen, text: str) -> No
     assert found[0].startswith(text)
 
 
+def blocked(by: str) -> Seen:
+    return changed("c-1", status="blocked", gates=[{"gate": by, "verdict": "block"}])
+
+
+@pytest.mark.parametrize(
+    ("expected", "by", "right"),
+    [
+        (replace(COMPLETE, status="blocked"), "tool_evidence", True),
+        (replace(COMPLETE, status="blocked"), "transcript", False),
+        (replace(COMPLETE, may_block=True), "tool_evidence", True),
+        (replace(COMPLETE, may_block=True), "transcript", False),
+        (COMPLETE, "tool_evidence", False),
+    ],
+)
+def test_only_an_unproved_claim_may_block_and_only_where_there_may_be_one(
+    expected: Expected, by: str, right: bool
+) -> None:
+    assert (differences([expected, GAP, QUIET, PARKED], blocked(by)) == []) is right
+
+
 def test_late_evidence_must_have_made_a_later_version() -> None:
     late = [replace(COMPLETE, superseded=True), *EXPECTED[1:]]
     seen = right()

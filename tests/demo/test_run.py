@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import subprocess
-import sys
 import time
 from collections import Counter
 from pathlib import Path
@@ -14,23 +12,16 @@ import pytest
 from stream_app.demo import run
 from stream_app.demo.ground_truth import Expected
 from stream_app.demo.outcome import Seen
+from stream_app.demo.processes import DemoFailed
 from stream_app.pipeline.ports import StoreUnavailable
 from stream_app.policy_file import default_policy
 from stream_app.runtime.audit import Accounting
-from stream_app.settings import STAGES
+from tests.demo.test_processes import child, silent
 
 VARIABLES = {
     "STREAM_APP_KAFKA_BOOTSTRAP": "127.0.0.1:1", "STREAM_APP_S3_ENDPOINT": "http://127.0.0.1:2",
     "STREAM_APP_S3_ACCESS_KEY": "key", "STREAM_APP_S3_SECRET_KEY": "secret",
 }  # fmt: skip
-
-
-def silent(_what: str, _done: int, _total: int) -> None:
-    """Progress that nobody watches."""
-
-
-def where(directory: Path) -> run.Environment:
-    return run.Environment(worker=VARIABLES, provider=VARIABLES, prefix="demo-1.", directory=directory)
 
 
 def test_settings_come_from_the_given_variables_and_each_demo_has_its_own_place(
@@ -44,43 +35,9 @@ def test_settings_come_from_the_given_variables_and_each_demo_has_its_own_place(
     assert settings.policy_file == tmp_path / "policy.yaml"
 
 
-def child(code: str) -> subprocess.Popen[bytes]:
-    return subprocess.Popen([sys.executable, "-c", code], start_new_session=True)
-
-
-async def test_ready_is_when_every_stage_said_so(tmp_path: Path) -> None:
-    (tmp_path / "worker.log").write_text("".join(f"ready {stage}\n" for stage in STAGES))
-    worker = child("import time; time.sleep(60)")
-    try:
-        await run._await_ready(worker, where(tmp_path), silent)
-    finally:
-        run._stop(worker)
-    assert worker.returncode == -15
-
-
-async def test_a_worker_that_ends_before_it_is_ready_fails_the_demo_with_the_end_of_its_log(tmp_path: Path) -> None:
-    (tmp_path / "worker.log").write_text("ready intake\nthe broker is away\n")
-    worker = child("raise SystemExit(3)")
-    with pytest.raises(run.DemoFailed, match="the broker is away"):
-        await run._await_ready(worker, where(tmp_path), silent)
-
-
-async def test_a_worker_that_never_gets_ready_fails_the_demo_in_time(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(run, "READY_TIMEOUT_S", 0.2)
-    (tmp_path / "worker.log").write_text("ready intake\n")
-    worker = child("import time; time.sleep(60)")
-    try:
-        with pytest.raises(run.DemoFailed, match="did not get ready"):
-            await run._await_ready(worker, where(tmp_path), silent)
-    finally:
-        run._stop(worker)
-
-
-async def test_a_worker_that_dies_in_the_middle_is_noticed() -> None:
-    worker = child("raise SystemExit(7)")
-    with pytest.raises(run.DemoFailed, match="exit code 7"):
+async def test_a_worker_that_dies_in_the_middle_is_noticed(tmp_path: Path) -> None:
+    worker = child("raise SystemExit(7)", tmp_path)
+    with pytest.raises(DemoFailed, match="exit code 7"):
         await asyncio.wait_for(run._still_runs(worker, asyncio.Event()), 10)
 
 
@@ -130,11 +87,11 @@ async def test_surplus_that_comes_at_the_very_end_is_still_seen(monkeypatch: pyt
 
 async def test_a_watcher_that_fails_ends_the_waiting() -> None:
     async def broken() -> None:
-        raise run.DemoFailed("the worker ended")
+        raise DemoFailed("the worker ended")
 
     task = asyncio.create_task(broken())
     await asyncio.sleep(0)
-    with pytest.raises(run.DemoFailed, match="the worker ended"):
+    with pytest.raises(DemoFailed, match="the worker ended"):
         await run._await_outcome([LATE], Seen(), default_policy(), silent, [task])
 
 

@@ -266,7 +266,10 @@ def _listening(pid: int) -> set[tuple[str, int]]:
     """(address in hex, port) of every TCP socket the process listens on, from the kernel's own table."""
     inodes = set()
     for entry in Path(f"/proc/{pid}/fd").iterdir():
-        target = str(entry.readlink())
+        try:
+            target = str(entry.readlink())
+        except FileNotFoundError:
+            continue  # Closed since it was listed: a broker opens and closes files all the time.
         if target.startswith("socket:["):
             inodes.add(target[8:-1])
     found = set()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -48,6 +49,16 @@ def test_keys_are_made_once_and_are_private(tmp_path: Path) -> None:
     assert keys["admin"].secret_key not in repr(keys), "a secret must not reach a log by accident"
 
 
+def test_an_identity_of_a_later_release_gets_keys_and_the_others_keep_theirs(tmp_path: Path) -> None:
+    keys = StateDirectory(tmp_path).keys()
+    path = tmp_path / "keys.json"
+    older = {name: pair for name, pair in json.loads(path.read_text()).items() if name != "restricted"}
+    path.write_text(json.dumps(older))
+    again = StateDirectory(tmp_path).keys()
+    assert set(again) == set(keys)
+    assert {name: again[name] for name in older} == {name: keys[name] for name in older}
+
+
 def test_env_gives_the_workers_keys_as_settings(tmp_path: Path) -> None:
     directory = StateDirectory(tmp_path)
     endpoints = directory.endpoints(_PARTS)
@@ -59,6 +70,7 @@ def test_env_gives_the_workers_keys_as_settings(tmp_path: Path) -> None:
         "STREAM_APP_S3_ENDPOINT": "http://127.0.0.1:20002",
         "STREAM_APP_S3_ACCESS_KEY": endpoints.credentials[WORKER_IDENTITY].access_key,
         "STREAM_APP_S3_SECRET_KEY": endpoints.credentials[WORKER_IDENTITY].secret_key,
+        "STREAM_APP_SIGNING_KEY_FILE": str(tmp_path / "signing.pem"),
     }
     assert endpoints.env_file.stat().st_mode & 0o077 == 0
 

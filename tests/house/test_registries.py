@@ -14,6 +14,7 @@ REGISTRIES: tuple[tuple[str, str], ...] = (
     ("stream_app/settings.py", "STAGES"),
     ("stream_app/core/events.py", "EVENT_TYPES"),
     ("stream_app/core/gates/__init__.py", "GATES"),
+    ("stream_app/gateway/signatures/registry.py", "SCHEMES"),
     ("stream_app/telemetry/catalogue.py", "METRICS"),
     ("stream_app/telemetry/catalogue.py", "SPANS"),
     ("tools/requirements_map.py", "ROWS"),

@@ -9,8 +9,10 @@ import pytest
 from stream_app.core.events import Reference
 from stream_app.core.sources import Source, SourceKind
 from stream_app.core.transcripts import MAX_TRANSCRIPT_BYTES
+from stream_app.core.wav import Measured
 from stream_app.pipeline.ports import ObjectDenied, ObjectMissing, StoreError, StoreUnavailable
 from stream_app.pipeline.source_reader import Failure, Found, read_source
+from tests.examples import contract_audio
 from tests.fakes import InMemoryObjectStore
 
 URI = "s3://provider-drop/secret-name"
@@ -78,3 +80,18 @@ async def test_stated_digest_and_size_are_compared(kind: SourceKind) -> None:
     assert "digest" in digest.detail
     assert isinstance(size, Failure)
     assert "10 bytes" in size.detail
+
+
+async def test_a_recordings_own_header_is_read_on_the_way_and_a_false_one_is_a_problem() -> None:
+    source = Source("recording", Reference(uri="s3://drop/a.wav", media_type="audio/wav"), "evt")
+    found = await read_source(InMemoryObjectStore({"s3://drop/a.wav": contract_audio()}), source, 1 << 30)
+    assert isinstance(found, Found)
+    assert (found.measured, found.problem) == (Measured(2, 199_000), None)
+    fake = await read_source(InMemoryObjectStore({"s3://drop/a.wav": b"<html>not here</html>"}), source, 1 << 30)
+    assert isinstance(fake, Found)
+    assert fake.measured is None
+    assert "does not begin as one" in (fake.problem or "")
+    other = Source("recording", Reference(uri="s3://drop/a.wav", media_type="audio/mpeg"), "evt")
+    found = await read_source(InMemoryObjectStore({"s3://drop/a.wav": b"ID3"}), other, 1 << 30)
+    assert isinstance(found, Found)
+    assert (found.measured, found.problem) == (None, None)

@@ -12,17 +12,20 @@ from stream_app.core.evidence import Position
 from stream_app.core.identity import AliasState
 from stream_app.core.identity_records import Place
 from stream_app.core.orders import Conflict, SealOrder, SealRetry
+from stream_app.core.wire import write_json
 from stream_app.dev.state import Endpoints
 from stream_app.pipeline.ports import Outgoing
+from stream_app.pipeline.provider_records import part_of
 from stream_app.runtime import audit
 from stream_app.runtime.audit import Accounting, Matching
 from stream_app.topics import INTAKE_TOPICS, PACKETS, SEAL_ORDERS, SEAL_RETRY
 from tests import evidence, remembered
 from tests.deployments import Deployment, deployment
 from tests.examples import changed, contract_order
+from tests.providers.trying import Trying
 
 TOPICS = (
-    *(topic.name for topic in INTAKE_TOPICS), "dead-letters", "packets", "seal-orders",
+    *(topic.name for topic in INTAKE_TOPICS), "provider-records", "dead-letters", "packets", "seal-orders",
     "stream-app-identity-identity-changelog", "stream-app-join-join-changelog",
 )  # fmt: skip
 
@@ -94,6 +97,29 @@ def test_every_ending_is_recognised_and_the_rest_is_named(line: Deployment) -> N
 
     line.send(remembered.dead_letter(used, "invalid_event"))
     assert accounting(line).twice == [f"{used.key()} (dead_letter, used)"]
+
+
+def test_a_payload_is_accounted_for_by_all_its_events_or_by_none_that_it_has(line: Deployment) -> None:
+    def payload(body: bytes) -> Position:
+        (sent,) = line.send(Outgoing("provider-records", b"k", body, (("provider", b"vapi"),), 1))
+        return Position(topic="provider-records", partition=1, offset=sent.offset)
+
+    vapi = Trying("vapi")
+    report, silent = vapi.own("end-of-call-report"), vapi.own("speech-update")
+    told, nothing, broken = payload(write_json(report)), payload(write_json(silent)), payload(b"{")
+    number = len(vapi.events(report))
+    places = [told.model_copy(update={"topic": part_of(told.topic, part)}) for part in range(number)]
+    pieces = [remembered.at(evidence.tool(f"tool-{part}"), place) for part, place in enumerate(places)]
+
+    line.send(remembered.call_row(line, CallState(call_id="call-1", items=evidence.pieces(*pieces[:-1]))))
+    assert accounting(line).unaccounted == [told.key(), broken.key()], "one of its events is still on its way"
+    line.send(remembered.call_row(line, CallState(call_id="call-1", items=evidence.pieces(*pieces))))
+    line.send(remembered.dead_letter(broken))
+    found = accounting(line)
+    assert found.closed, found
+    assert found.endings == {"provider-records": {"used": 1, "nothing": 1, "dead_letter": 1}}
+    assert number > 1
+    assert nothing.key() not in found.unaccounted
 
 
 def test_an_alias_that_was_linked_parks_nothing_any_more(line: Deployment) -> None:

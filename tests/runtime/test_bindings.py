@@ -26,7 +26,7 @@ from tests import stories
 from tests.examples import contract_order, contract_sources
 from tests.fakes import InMemoryObjectStore
 
-SETTINGS = Settings(internal_partitions=2)
+SETTINGS = Settings(internal_partitions=2, signing="off")
 
 
 class FakeHost:
@@ -61,7 +61,7 @@ class NothingPaused(Breaker):
 def intake(monkeypatch: pytest.MonkeyPatch) -> IntakeBinding:
     """The binding of intake, started but for its clock."""
     monkeypatch.setattr(breaker, "Breaker", NothingPaused)
-    made = IntakeBinding(SETTINGS, telemetry.disabled())
+    made = IntakeBinding(SETTINGS, telemetry.disabled(), app.inline_content(SETTINGS))
     made._breaker = NothingPaused(SETTINGS)
     return made
 

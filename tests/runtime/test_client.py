@@ -249,7 +249,7 @@ def test_a_broker_that_falls_silent_while_it_is_read_is_said_too(
     "words",
     [
         ("topics", "apply"), ("topics", "check"), ("packets", "tail"), ("packets", "tail", "--from-beginning"),
-        ("why", "x"), ("audit",), ("worker",), ("stage", "join"),
+        ("why", "x", "--offline"), ("audit",), ("worker",), ("stage", "join"),
     ],
     ids=" ".join,
 )  # fmt: skip

@@ -200,6 +200,10 @@ async def test_a_real_store_answers_for_the_packet_bucket(stack: Endpoints) -> N
         health = seal_health()
         await Probe(Settings(), health, store_check(store, "review-packets")).ask_store()
         assert health.reasons() == []
+    keys = stack.credentials["reviewer"]
+    async with S3ObjectStore(
+        endpoint_url=stack.s3_endpoint, access_key=keys.access_key, secret_key=keys.secret_key
+    ) as store:
         health = seal_health()
         await Probe(Settings(), health, store_check(store, "raw-restricted")).ask_store()
         (reason,) = health.reasons()

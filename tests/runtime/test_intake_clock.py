@@ -73,6 +73,9 @@ class Uncommitted:
         self.stopped = True
 
 
+TOPICS = (*(topic.name for topic in INTAKE_TOPICS), "provider-records")
+
+
 class World:
     """A host of an intake stage without Faust, and the clock that runs beside it."""
 
@@ -86,6 +89,7 @@ class World:
         host: Any = SimpleNamespace(
             app=self.app,
             lanes=self.lanes,
+            binding=SimpleNamespace(topics=TOPICS),
             settings=Settings(topic_prefix="t-", internal_partitions=2, clock_interval_ms=50),
             publisher=SimpleNamespace(send_all=self.send_all),
         )
@@ -301,12 +305,12 @@ async def test_time_stands_still_while_partitions_change_hands() -> None:
 
 async def test_sources_are_counted_with_every_partition(monkeypatch: pytest.MonkeyPatch) -> None:
     async def partitions(_: Settings, names: Sequence[str]) -> list[TP]:
-        assert sorted(names) == sorted(f"t-{topic.name}" for topic in INTAKE_TOPICS)
+        assert sorted(names) == sorted(f"t-{topic}" for topic in TOPICS)
         return [TP(name, number) for name in names for number in range(3 if name == "t-tool-call" else 1)]
 
     monkeypatch.setattr(intake_clock, "partitions_of", partitions)
     counts = await World().clock._count_sources()
-    assert counts == {topic.name: 3 if topic.name == "tool-call" else 1 for topic in INTAKE_TOPICS}
+    assert counts == {topic: 3 if topic == "tool-call" else 1 for topic in TOPICS}
 
 
 async def test_what_asks_for_the_ends_is_let_go_of_with_the_clock() -> None:

@@ -184,11 +184,12 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("impatient")
 async def test_a_child_that_stops_beating_is_killed_and_the_next_one_is_told_of_it() -> None:
     said = Said(lambda lines: sum("ready join" in line for line in lines) == 2)
-    code, _ = await run(said, {"join": BEATS.format(beats=3)}, kill_after_s=1.0)
+    # Longer than a child takes to start on a busy machine: one that is killed before it says a word proves nothing.
+    code, _ = await run(said, {"join": BEATS.format(beats=3)}, kill_after_s=4.0)
     assert code == 0
     first, killed, again, second, *_ = said
     assert first == "ready join {'failed': '0', 'frozen': '0'}"
-    assert killed.startswith("stage join has not beaten for 1 s (frozen); killing it")
+    assert re.match(r"stage join has not beaten for [4-9] s \(frozen\); killing it", killed)
     assert again.startswith("stage join ended with exit code -9; starting it again in")
     assert second == "ready join {'failed': '0', 'frozen': '1'}"
 
@@ -196,8 +197,8 @@ async def test_a_child_that_stops_beating_is_killed_and_the_next_one_is_told_of_
 @pytest.mark.usefixtures("impatient")
 async def test_a_child_that_beats_is_left_alone() -> None:
     said = Said(lambda lines: "enough" in lines)
-    asyncio.get_running_loop().call_later(4.0, said, "enough")
-    await run(said, {"join": BEATS.format(beats=1000)}, kill_after_s=1.0)
+    asyncio.get_running_loop().call_later(8.0, said, "enough")
+    await run(said, {"join": BEATS.format(beats=1000)}, kill_after_s=4.0)
     assert said == ["ready join {'failed': '0', 'frozen': '0'}", "enough"]
 
 

@@ -35,7 +35,8 @@ STOP_S = 25.0
 class Line:
     """One deployment in the test stack. Its processes are stopped by `stop`, or by `end` with its topics."""
 
-    def __init__(self, stack: Endpoints, directory: Path, policy: Policy | None = None) -> None:
+    def __init__(self, stack: Endpoints, directory: Path, policy: Policy | None = None, **more: str) -> None:
+        """`more`: further variables of the workers' environment."""
         self.stack = stack
         self.directory = directory
         self.policy = policy or default_policy()
@@ -48,6 +49,7 @@ class Line:
             "STREAM_APP_INTERNAL_PARTITIONS": "2",
             "STREAM_APP_INPUT_PARTITIONS": "2",
             "STREAM_APP_SESSION_TIMEOUT_S": "6",
+            **more,
         }
         values = {name.removeprefix("STREAM_APP_").lower(): value for name, value in self.environment.items()}
         self.settings = Settings(**values)  # type: ignore[arg-type]

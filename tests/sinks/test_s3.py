@@ -9,11 +9,12 @@ from hashlib import sha256
 from uuid import uuid4
 
 import pytest
+from botocore.exceptions import ClientError
 
 from stream_app import __version__
 from stream_app.dev.state import Endpoints
 from stream_app.pipeline.ports import ObjectDenied, ObjectMissing, ObjectTooLarge, StoreError, StoreUnavailable
-from stream_app.sinks.s3 import S3ObjectStore, split_uri
+from stream_app.sinks.s3 import S3ObjectStore, _typed, split_uri
 
 
 def _open(stack: Endpoints, identity: str, **options: object) -> S3ObjectStore:
@@ -117,7 +118,8 @@ async def test_each_identity_stays_in_its_room(sealer: S3ObjectStore, stack: End
             reviewer.get(drop, max_bytes=10),
             provider.get(uri, max_bytes=10),
             provider.put_once(uri + "-x", b"x", media_type="text/plain"),
-            sealer.get("s3://raw-restricted/any", max_bytes=10),
+            reviewer.get("s3://raw-restricted/any", max_bytes=10),
+            provider.get("s3://raw-restricted/any", max_bytes=10),
         ]
         for attempt in refused:
             with pytest.raises(ObjectDenied):
@@ -225,3 +227,18 @@ def test_other_uris_are_refused(uri: str) -> None:
 def test_split_uri() -> None:
     assert split_uri("s3://bucket/a/b c") == ("bucket", "a/b c")
     assert split_uri("s3://bucket") == ("bucket", "")
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "message", "error"),
+    [
+        (403, "AccessDenied", "Access Denied", ObjectDenied),
+        (400, "InvalidRequest", "Object is WORM protected and cannot be overwritten", ObjectDenied),
+        (400, "InvalidRequest", "something else", StoreError),
+    ],
+)
+def test_a_lock_refuses_with_403_or_with_400_and_both_mean_denied(
+    status: int, code: str, message: str, error: type[StoreError]
+) -> None:
+    answer = {"Error": {"Code": code, "Message": message}, "ResponseMetadata": {"HTTPStatusCode": status}}
+    assert type(_typed("s3://a/b", ClientError(answer, "DeleteObject"))) is error

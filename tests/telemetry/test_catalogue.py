@@ -11,6 +11,9 @@ import pytest
 from stream_app import settings
 from stream_app.core.events import EVENT_TYPES
 from stream_app.core.evidence import KIND_ORDER, Kind
+from stream_app.gateway.answers import OUTCOMES
+from stream_app.gateway.server import UNKNOWN
+from stream_app.gateway.signatures.registry import SCHEMES
 from stream_app.pipeline import ports
 from stream_app.telemetry import catalogue
 from stream_app.telemetry.catalogue import METRICS, SPANS, Label, Metric, catalogue_markdown, metric_named, span_named
@@ -33,11 +36,16 @@ def test_names_are_unique() -> None:
 
 
 def test_label_sets_are_those_of_the_models() -> None:
-    assert get_args(catalogue.Stage) == settings.STAGES
+    assert get_args(catalogue.Stage) == (*settings.STAGES, "gateway")
     assert get_args(Kind) == KIND_ORDER == catalogue.KIND.values
     assert set(catalogue.EVENT_TYPE.values) == {event.TYPE for event in EVENT_TYPES} | {"unknown"}
     partitions = settings.Settings.model_fields["internal_partitions"].metadata
     assert catalogue.MAX_PARTITIONS in [getattr(bound, "le", None) for bound in partitions]
+
+
+def test_webhooks_are_counted_by_the_gateways_own_words() -> None:
+    assert catalogue.WEBHOOK_OUTCOME.values == OUTCOMES
+    assert catalogue.WEBHOOK_PROVIDER.values == (*(scheme.name for scheme in SCHEMES), UNKNOWN)
 
 
 def test_every_way_a_store_fails_has_its_label() -> None:

@@ -18,6 +18,8 @@ from stream_app.telemetry import Recorder, Telemetry, disabled, start
 from stream_app.telemetry.catalogue import (
     EVENT_TYPE,
     METRICS,
+    WEBHOOK_OUTCOME,
+    WEBHOOK_PROVIDER,
     AlertState,
     Disposition,
     Metric,
@@ -75,6 +77,8 @@ def a_run(recorder: Recorder, seed: int, events: int = 3000) -> None:
         recorder.sealed(outcome, seconds=chance.random())
     for operation, failure in product(get_args(StoreOperation), get_args(StoreFailure)):
         recorder.store_error(operation, failure)
+    for provider, outcome in product(WEBHOOK_PROVIDER.values, WEBHOOK_OUTCOME.values):
+        recorder.webhook(provider, outcome, seconds=chance.random())
     recorder.deadline_fired(overshoot_s=0.3)
 
 
@@ -151,7 +155,7 @@ REFUSED: tuple[tuple[str, tuple[Any, ...], dict[str, Any]], ...] = (
     ("event", ("CA5e1f60a2", "used"), {}),
     ("event", ("call-ended", "fine"), {}),
     ("event", ("call-ended", "used"), {"count": -1}),
-    ("dead_letter", ("gateway", "late"), {}),
+    ("dead_letter", ("nobody", "late"), {}),
     ("dead_letter", ("intake", "because of +49 30 1234567"), {}),
     ("joins_open", ("CA5e", ), {"count": 1, "oldest_s": 1}),
     ("joins_open", (1024, ), {"count": 1, "oldest_s": 1}),

@@ -5,6 +5,13 @@ from __future__ import annotations
 from stream_app.core.gates.subject import Subject, absence, verdict
 from stream_app.core.packet import GateResult
 
+RULES = (
+    "block: a score or label without rubric, rubric version and evaluator version",
+    "block: neither score nor label",
+    "block: a required evaluation is absent and not named; warn: it is named in missing[]",
+    "warn: assertions failed and no failure label says how",
+)
+
 
 def check(subject: Subject) -> GateResult:
     """Blocks on a score or label without rubric, version and evaluator version; warns on an unnamed failure."""

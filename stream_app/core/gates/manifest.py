@@ -5,6 +5,11 @@ from __future__ import annotations
 from stream_app.core.gates.subject import Subject, verdict
 from stream_app.core.packet import GateResult
 
+RULES = (
+    "block: no version, or a chain of versions with a hole in it",
+    "block: the superseded version's manifest could not be read",
+    "block: two artifacts under one name",
+)
 UNKNOWN_HASH = "unknown"
 """Stands for the hash of a previous manifest that could not be read; the gate blocks on it."""
 

@@ -5,6 +5,10 @@ from __future__ import annotations
 from stream_app.core.gates.subject import Subject, verdict
 from stream_app.core.packet import GateResult
 
+RULES = (
+    "block: no owner, no outcome to choose from, or due before it is sealed",
+    "warn: a reviewer cannot choose one of the four outcomes",
+)
 OUTCOMES = ("no_issue", "bug", "promote_to_regression", "needs_compliance_review")
 """What a reviewer must be able to say of any packet."""
 

@@ -1,7 +1,8 @@
 """The only place where a call's evidence becomes facts: the named values that conditions compare.
 
-Pure and independent of order. The latest call-ended speaks for the call; every judgement counts, corrected ones too: a
-flag that was raised once is a reason to look, and taking it back later must not make a packet depend on the order.
+Pure and independent of order. Several call-ended events are read as one (`merged_calls`); every judgement counts,
+corrected ones too: a flag that was raised once is a reason to look, and taking it back later must not make a packet
+depend on the order.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import msgspec
 from stream_app.core.calls import Evidence
 from stream_app.core.conditions import FactName, Value
 from stream_app.core.evidence import Kind
+from stream_app.core.merged_calls import merged
 from stream_app.core.statements import (
     ArtifactStated,
     CallStated,
@@ -25,6 +27,7 @@ from stream_app.core.statements import (
     SelectionStated,
 )
 from stream_app.core.tool_findings import MergedTool, count_and_findings, merged_tools
+from stream_app.core.tool_rules import ToolRules
 
 _Get = Callable[[Any], Any]
 _CALL: tuple[tuple[FactName, _Get], ...] = (
@@ -66,15 +69,18 @@ class Facts(msgspec.Struct, frozen=True, dict=True):
     primaries: Mapping[Kind, Evidence]
     calls: int = 0
     """How many call-ended events there are."""
+    rules: ToolRules | None = None
+    """What the call's policy knows of tools."""
 
     @cached_property
     def tools(self) -> tuple[MergedTool, ...]:
         """The call's tool calls, merged from all their reports."""
-        return merged_tools(self.items)
+        return merged_tools(self.items, self.rules)
 
     def primary(self, kind: Kind) -> Evidence | None:
         """The piece of evidence that speaks for its kind: the latest; of artifacts, one that is there before one
-        that never comes. None where there is none: a reference inside call-ended is not a piece of its own."""
+        that never comes; of call-ended events all, as one. None where there is none: a reference inside call-ended is
+        not a piece of its own."""
         return self.primaries.get(kind)
 
     def reference(self, kind: Kind) -> dict[str, Any] | None:
@@ -87,14 +93,14 @@ class Facts(msgspec.Struct, frozen=True, dict=True):
         return call.event.get(kind) if call is not None and kind in ("transcript", "recording") else None
 
 
-def facts_of(call_id: str, items: Sequence[Evidence]) -> Facts:
+def facts_of(call_id: str, items: Sequence[Evidence], rules: ToolRules | None = None) -> Facts:
     """The facts in this evidence, whatever its order and however often a piece is in it."""
     primaries: dict[Kind, Evidence] = {}
     evaluations: list[EvaluationStated] = []
     tools: list[Evidence] = []
     reported: list[str] = []
     triggers: list[str] = []
-    calls = 0
+    calls: list[Evidence] = []
     for item in items:
         kind = item.kind
         current = primaries.get(kind)
@@ -105,22 +111,26 @@ def facts_of(call_id: str, items: Sequence[Evidence]) -> Facts:
             continue
         statement = item.statement
         if isinstance(statement, CallStated):
-            calls += 1
+            calls.append(item)
         elif isinstance(statement, EvaluationStated):
             evaluations.append(statement)
         elif isinstance(statement, ReportStated):
             reported.append(statement.reported_by)
         elif isinstance(statement, SelectionStated):
             triggers.append(statement.trigger)
+    if len(calls) > 1:
+        apart = {(call.event_id, call.digest): call for call in calls}
+        primaries["call"] = merged(sorted(apart.values(), key=_rank))
     values: dict[str, Value] = {}
     _add_call_facts(values, primaries)
     _add_evaluation_facts(values, evaluations)
-    values["toolCalls"], values["toolFindings"] = count_and_findings(tools)
+    blamed = rules is not None and any(rules.blamed(name) is not None for name in values["failedAssertions"])  # type: ignore[union-attr]
+    values["toolCalls"], values["toolFindings"] = count_and_findings(tools, rules, blamed)
     if reported:
         values["reported"] = True
     values["reportedBy"] = frozenset(reported) if reported else _NONE
     values["triggers"] = frozenset(triggers) if triggers else _NONE
-    return Facts(call_id, values, items, primaries, calls)
+    return Facts(call_id, values, items, primaries, len(calls), rules)
 
 
 def _rank(item: Evidence) -> tuple[bool, int, str, str]:

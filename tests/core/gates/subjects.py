@@ -13,8 +13,9 @@ from stream_app.core.events import Reference
 from stream_app.core.gates import GATES, Subject
 from stream_app.core.orders import Conflict, Missing, SealOrder
 from stream_app.core.packet import GateName, GateResult, SupersededVersion, Verdict
-from stream_app.core.seal import Gathered, evaluation_of, tool_evidence_of
+from stream_app.core.seal import Gathered
 from stream_app.core.selection import facts_of
+from stream_app.core.shown import evaluation_of, tool_evidence_of
 from stream_app.core.transcripts import TranscriptReport, examine
 from tests.examples import (
     AUDIO_SIZE,

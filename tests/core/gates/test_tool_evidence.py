@@ -9,7 +9,7 @@ from tests.core.gates.subjects import Case, half_of_the_tools, holds, required, 
 CASES: tuple[Case, ...] = (
     ("block", lambda: unnamed("tools"), "tools is required"),
     ("warn", lambda: required("tools"), "tools is missing"),
-    ("warn", lambda: half_of_the_tools(), "tools are missing: never_seen"),
+    ("warn", lambda: half_of_the_tools(), "tools is missing: never_seen"),
     ("warn", lambda: tooled(resultSummary=...), "tc_6/1 succeeded without a result summary"),
     ("warn", lambda: tooled(latencyMs=...), "tc_6/1 has no latency"),
     ("warn", lambda: tooled(sideEffect={"kind": "write"}), "tc_6/1 wrote without proof"),
