@@ -11,13 +11,11 @@ import shutil
 import signal
 import sys
 import tempfile
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from stream_app.dev.errors import StackBusyError
 from stream_app.dev.stack import Stack
 from stream_app.dev.state import Endpoints
 
@@ -39,24 +37,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         config.hook.pytest_deselected(items=left_out)
 
 
-def _joined(running: Stack) -> Endpoints:
-    """The stack that parts of the tests share; each part asks for it, and only one can at a time."""
-    until = time.monotonic() + 120
-    while True:
-        try:
-            return running.up()
-        except StackBusyError:
-            if time.monotonic() > until:
-                raise
-            time.sleep(0.2)
-
-
 @pytest.fixture(scope="session")
 def stack() -> Iterator[Endpoints]:
     """A running Kafka broker and S3 server; stopped by pid at the end, also when tests fail."""
     reused = os.environ.get("STREAM_APP_TEST_STACK")
     if reused:
-        yield _joined(Stack(Path(reused)))
+        # Parts of the tests share it; each asks for it, and only one can at a time.
+        yield Stack(Path(reused)).up(patience_s=120)
         return
     root = Path(tempfile.mkdtemp(prefix="stream-app-test-"))
     embedded = Stack(root)

@@ -20,7 +20,7 @@ from stream_app.cli.dev import explained, interrupted_by_sigterm, part_lines
 from stream_app.demo.conversations import SHOWN_ERRORS, Conversation, ConversationError, read_conversations
 from stream_app.demo.convert import ConvertedCall, convert
 from stream_app.demo.validity import problems_of
-from stream_app.dev.stack import Stack
+from stream_app.dev.stack import PATIENCE_S, Stack
 from stream_app.dev.state import Endpoints
 
 _SHOWN_DIFFERENCES = 20
@@ -59,7 +59,7 @@ def demo(data: Path | None, calls: int, seed: int, speed: float, keep: bool, dir
     with explained(), interrupted_by_sigterm():
         try:
             with part_lines(console) as report:
-                endpoints = stack.up(report)
+                endpoints = stack.up(report, patience_s=PATIENCE_S)
             figures = _run(converted, endpoints, speed=speed, seed=seed, keep=keep, console=console)
             kept = keep
         finally:

@@ -16,7 +16,7 @@ from rich.table import Table
 from stream_app.cli.demo import bars
 from stream_app.cli.dev import explained, interrupted_by_sigterm, part_lines
 from stream_app.demo.provider_calls import ProviderCall, SampleError, own_calls, sample_calls
-from stream_app.dev.stack import Stack
+from stream_app.dev.stack import PATIENCE_S, Stack
 from stream_app.dev.state import Endpoints
 
 
@@ -45,7 +45,7 @@ def demo_providers(data: Path | None, keep: bool, directory: Path, as_json: bool
     with explained(), interrupted_by_sigterm():
         try:
             with part_lines(console) as report:
-                endpoints = stack.up(report)
+                endpoints = stack.up(report, patience_s=PATIENCE_S)
             figures = _run(calls, endpoints, keep=keep, console=console)
             kept = keep
         finally:

@@ -31,6 +31,9 @@ _GRACE_SECONDS = {"kafka": 15.0, "s3": 0.0}
 _PORT_ATTEMPTS = 3
 _PORT_LOST = re.compile(r"address already in use|BindException|is not available|port .* in use", re.IGNORECASE)
 
+PATIENCE_S = 60.0
+"""How long a command that only uses the stack waits for another that is starting or stopping it."""
+
 
 class _CancelledError(Exception):
     """The other part failed, or the user pressed Ctrl-C."""
@@ -87,13 +90,14 @@ class Stack:
         state = self.directory.load()
         return all(name in state and _runs(state[name]) for name in PARTS)
 
-    def up(self, report: Report = lambda *_: None) -> Endpoints:
+    def up(self, report: Report = lambda *_: None, *, patience_s: float = 0.0) -> Endpoints:
         """Start what does not run, wait until every part has answered a real round trip.
 
-        Idempotent. On any failure (and on Ctrl-C) what this call started is stopped again; what ran before stays.
+        Idempotent. Another command that starts or stops the same stack is given `patience_s` to end. On any failure
+        (and on Ctrl-C) what this call started is stopped again; what ran before stays.
         Raises StackError with one message for a person.
         """
-        with self.directory.locked():
+        with self.directory.locked(patience_s):
             state = {name: PartState() for name in PARTS} | self.directory.load()
             absent = [name for name in PARTS if not _runs(state[name])]
             if absent:

@@ -6,6 +6,7 @@ import fcntl
 import json
 import os
 import secrets
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -67,8 +68,8 @@ class StateDirectory:
         self.file = self.root / "state.json"
 
     @contextmanager
-    def locked(self) -> Iterator[None]:
-        """Hold the directory alone. Raises StackBusyError at once if somebody else does.
+    def locked(self, patience_s: float = 0.0) -> Iterator[None]:
+        """Hold the directory alone. Raises StackBusyError if somebody else still does after `patience_s`.
 
         The kernel drops the lock when its holder ends, however it ends, so a stale lock cannot exist.
         """
@@ -76,14 +77,15 @@ class StateDirectory:
         path = self.root / "lock"
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
         try:
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:
-                holder = path.read_text().strip() or "unknown"
-                raise StackBusyError(
-                    f"another `stream-app dev` command (pid {holder}) is starting or stopping the stack in "
-                    f"{self.root}; wait until it has ended, then try again"
-                ) from None
+            until = time.monotonic() + patience_s
+            while not _taken(descriptor):
+                if time.monotonic() >= until:
+                    holder = path.read_text().strip() or "unknown"
+                    raise StackBusyError(
+                        f"another `stream-app dev` command (pid {holder}) is starting or stopping the stack in "
+                        f"{self.root}; wait until it has ended, then try again"
+                    )
+                time.sleep(0.1)
             os.ftruncate(descriptor, 0)
             os.write(descriptor, str(os.getpid()).encode())
             yield
@@ -179,3 +181,12 @@ def _write_private(path: Path, text: str) -> None:
     with os.fdopen(descriptor, "w") as sink:
         sink.write(text)
     draft.replace(path)
+
+
+def _taken(descriptor: int) -> bool:
+    """Whether the lock was free and is ours now."""
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True

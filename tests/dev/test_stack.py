@@ -291,4 +291,4 @@ def test_the_real_parts_answer_and_listen_on_loopback_only(stack: Endpoints) -> 
         listening = _listening(part.pid)
         assert {address for address, _ in listening} == {"0100007F"}, "127.0.0.1 as the kernel writes it"
         assert {port for _, port in listening} == set(state[part.name].ports.values()), "no port left to chance"
-    assert real.up() == stack
+    assert real.up(patience_s=60) == stack

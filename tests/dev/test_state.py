@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -38,6 +40,25 @@ def test_the_lock_has_one_holder_and_names_it(tmp_path: Path) -> None:
             pass
     with directory.locked():
         pass
+
+
+def test_whoever_has_patience_gets_the_lock_when_it_is_free(tmp_path: Path) -> None:
+    directory = StateDirectory(tmp_path)
+    with ThreadPoolExecutor(1) as pool:
+        held, go = threading.Event(), threading.Event()
+
+        def hold() -> None:
+            with StateDirectory(tmp_path).locked():
+                held.set()
+                go.wait(30)
+
+        other = pool.submit(hold)
+        assert held.wait(30)
+        with pytest.raises(StackBusyError), directory.locked(patience_s=0.2):
+            pass
+        threading.Timer(0.3, go.set).start()
+        with directory.locked(patience_s=30):
+            other.result(timeout=30)
 
 
 def test_keys_are_made_once_and_are_private(tmp_path: Path) -> None:
