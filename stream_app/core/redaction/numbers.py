@@ -6,6 +6,8 @@ in a question that is still open, and no word that makes it an amount, a time or
 
 from __future__ import annotations
 
+import re
+
 from stream_app.core.redaction.lexicon import CUE_OF, FILLERS, MONEY, NOT_PERSONAL_AFTER, NOT_PERSONAL_BEFORE, words
 from stream_app.core.redaction.spans import Span
 from stream_app.core.redaction.units import Run, Unit
@@ -15,6 +17,8 @@ _WEAK = frozenset(("ADDRESS", "EMAIL", "DOB"))
 """Kinds whose word near a short number says nothing of it."""
 _CODES = {"area": "PHONE", "zip": "ZIP", "postal": "ZIP", "security": "CVV"}
 """What a "code" is by the word before it."""
+_DIALLED = re.compile(r"1?[2-9]\d{2}[2-9]\d{6}")
+"""A number of the North American plan: area code, exchange, line."""
 _ASKED_FROM = 3
 _REACH_BEFORE, _REACH_AFTER = 9, 6
 _SAID_WITH = words(
@@ -105,7 +109,8 @@ def _cue(units: list[Unit], run: Run) -> str | None:
         if unit.value == "code" and index:
             kind = _CODES.get(units[index - 1].value, kind)
         if kind == "MEMBER_ID" and unit.value == "number":
-            kind = _of_the_number(units, index) or kind
+            # "My number is …" says nothing of its kind: then its form does.
+            kind = _of_the_number(units, index) or ("PHONE" if _DIALLED.fullmatch(run.digits) else kind)
         if kind:
             return kind
     for unit in units[run.last + 1 : run.last + 1 + _REACH_AFTER]:

@@ -23,6 +23,9 @@ def kinds(text: str, asked: str | None = None, dictating: bool = False) -> list[
         ("ending in four one six eight", "LAST4"),
         ("routing number is zero one one zero zero zero zero one five", "ROUTING"),
         ("zip code four three two one five", "ZIP"),
+        ("my number is four one five five five five oh one nine nine", "PHONE"),
+        ("my number is one two three four five six seven eight nine oh", "MEMBER_ID"),
+        ("my member number is four one five five five five oh one nine nine", "MEMBER_ID"),
     ],
 )
 def test_announced(text: str, kind: str) -> None:
