@@ -36,6 +36,7 @@ COMMANDS: tuple[tuple[str, str, str, str], ...] = (
     ("joins", "stream_app.cli.joins", "joins", "List calls that wait for evidence, and whose job it is."),
     ("alerts", "stream_app.cli.alerts", "alerts", "Look at join alerts, or forward them to a webhook."),
     ("verify", "stream_app.cli.verify", "verify", "Check a manifest or packet against its stored bytes."),
+    ("ledger", "stream_app.cli.ledger", "ledger", "Take out the ledger of what was sealed, and where it has come to."),
     ("keys", "stream_app.cli.keys", "keys", "Make and show the keys that manifests are signed with."),
     ("audit", "stream_app.cli.audit", "audit", "Account for every input position."),
     (

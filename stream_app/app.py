@@ -15,6 +15,7 @@ from stream_app.core.policy import Policy
 from stream_app.marked_yaml import Mark, Mistake
 from stream_app.runtime.bindings import IdentityBinding, IntakeBinding, JoinBinding, SealBinding
 from stream_app.runtime.host import Binding
+from stream_app.runtime.ledger_binding import LedgerBinding
 from stream_app.settings import Settings, StageName
 from stream_app.telemetry import Recorder, Telemetry
 from stream_app.topics import INTAKE_TOPICS
@@ -215,3 +216,5 @@ def binding_of(stage: StageName, settings: Settings, telemetry: Telemetry) -> Bi
                 redaction_pool(settings),
                 sign=signer(settings),
             )
+        case "ledger":
+            return LedgerBinding(settings, telemetry, signer(settings))

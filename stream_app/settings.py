@@ -12,7 +12,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from stream_app.core.wire import WireError, read_json, write_json
 
-StageName = Literal["intake", "identity", "join", "seal"]
+StageName = Literal["intake", "identity", "join", "seal", "ledger"]
 _EXAMPLES = {
     "source_buckets": "provider-drop",
     "gateway_link_hosts": "example.org",
@@ -21,7 +21,7 @@ _EXAMPLES = {
     "provider_topics": "otlp_spans=otel",
     "peers": "http://worker-2:8471",
 }
-STAGES: tuple[StageName, ...] = ("intake", "identity", "join", "seal")
+STAGES: tuple[StageName, ...] = ("intake", "identity", "join", "seal", "ledger")
 
 
 class Settings(BaseSettings):

@@ -7,7 +7,17 @@ from typing import Literal
 
 from pydantic import BaseModel
 
-from stream_app.core import dead_letters, events, evidence, identities, orders, packet, partition_states, reviews
+from stream_app.core import (
+    dead_letters,
+    events,
+    evidence,
+    identities,
+    ledger,
+    orders,
+    packet,
+    partition_states,
+    reviews,
+)
 
 Role = Literal["input", "internal", "output"]
 DAY_MS = 86_400_000
@@ -99,7 +109,10 @@ REVIEW_TASKS = Topic(
     "review-tasks", "output", "canonicalCallId", (reviews.ReviewTask,), "Current state of each review.",
     cleanup="compact",
 )  # fmt: skip
-LEDGER = Topic("ledger", "output", "partition", (reviews.LedgerEntry,), "Hourly signed root over what was sealed.")
+LEDGER = Topic(
+    "ledger", "output", "partition", (ledger.LedgerEntry,), "Hourly signed root over what was sealed.",
+    retention_ms=3650 * DAY_MS,
+)  # fmt: skip
 PARTITION_STATES = Topic(
     "partition-states", "internal", "topic/partition", (partition_states.PartitionState,),
     "Input partitions that are paused, and that go on.", cleanup="compact",

@@ -1,13 +1,15 @@
 """The only place for a verifier that needs nothing of ours: one file, Python's standard library, no network.
 
-Usage: python verify_packet.py COPY --trust KEYS.json [--json]
+Usage: python verify_packet.py COPY --trust KEYS.json [--ledger FILE [--ledger-head FILE] [--part]] [--json]
 
-COPY is a directory or a zip in the layout of the packet bucket. Exit codes: 0 intact, 1 not so or not proved, 2 wrong
-use, 3 something unreadable. It does not know policies: whether a policy's rows are kept, only `stream-app verify` says.
+COPY is a directory or a zip in the layout of the packet bucket. FILEs are as `stream-app ledger export` and `ledger
+head --json` write them; --part: COPY holds some calls only. Exit codes: 0 intact, 1 not so or not proved, 2 wrong use,
+3 something unreadable. It does not know policies: whether a policy's rows are kept, only `stream-app verify` says.
 """
 
 from __future__ import annotations
 
+import argparse
 import base64
 import hashlib
 import json
@@ -254,6 +256,91 @@ def _chain(call: str, versions: list[tuple[int, str, str, Any]]) -> list[str]:
     return problems
 
 
+def _entry(document: dict[str, Any], trusted: dict[str, Any]) -> list[str]:
+    """What is wrong with one entry of the ledger by itself."""
+    head = {key: value for key, value in document.items() if key not in ("packets", "root", "signatures")}
+    unsigned = {key: value for key, value in document.items() if key != "signatures"}
+    level = [hashlib.sha256(b"\0" + canonical(one)).digest() for one in (head, *document["packets"])]
+    while len(level) > 1:
+        pairs = [hashlib.sha256(b"\1" + b"".join(level[at : at + 2])).digest() for at in range(0, len(level) - 1, 2)]
+        level = pairs + level[len(level) - len(level) % 2 :]
+    found = [] if f"sha256:{level[0].hex()}" == document["root"] else ["its root is not that of what stands in it"]
+    offsets = [one["offset"] for one in document["packets"]]
+    if not offsets or sorted(set(offsets)) != offsets or [len(offsets), offsets[0], offsets[-1]] != [
+        document["count"], document["firstOffset"], document["lastOffset"],
+    ]:  # fmt: skip
+        found.append("its count and offsets are not those of its packets")
+    kind, body = b"application/vnd.call-evidence-stream.ledger+json", canonical(unsigned)
+    message, at, good = b"DSSEv1 %d %b %d %b" % (len(kind), kind, len(body), body), _instant(document["hour"]), False
+    for one in document["signatures"]:
+        public, before, after = trusted.get(one["keyid"], (None, None, None))
+        if public is None or at is None:
+            continue
+        if not ed25519(public, base64.b64decode(one["sig"], validate=True), message):
+            found.append("a signature is wrong")
+        good = good or ((before is None or at >= before) and (after is None or at < after))
+    return found if good or not trusted else [*found, "no key that is trusted for its hour signed it"]
+
+
+def ledger(
+    records: list[bytes], heads: dict[str, Any], files: dict[str, bytes], trusted: dict[str, Any], part: bool
+) -> tuple[list[str], list[str]]:
+    """(problems, packets that no entry covers yet) of the ledger's entries, one chain a partition, beside a copy."""
+    problems: list[str] = []
+    chains: dict[int, dict[int, dict[str, Any]]] = {}
+    for place, body in enumerate(records, 1):
+        try:
+            one = _read(body)
+            whole = [one[key] for key in ("partition", "number", "count", "firstOffset", "lastOffset")]
+            whole += [packet["offset"] for packet in one["packets"]]
+            texts = [packet[key] for packet in one["packets"] for key in ("packetId", "manifestHash")]
+            if {*map(type, whole)} != {int} or {*map(type, texts)} != {str}:
+                raise ValueError("not an entry")
+            problems += [f"ledger {one['partition']}/{one['number']}: {wrong}" for wrong in _entry(one, trusted)]
+            if one != chains.setdefault(one["partition"], {}).setdefault(one["number"], one):
+                problems.append(f"ledger {one['partition']}/{one['number']}: the number is used twice")
+        except (ValueError, KeyError, TypeError, AttributeError, IndexError):
+            problems.append(f"ledger record {place}: not an entry of the ledger")
+    known: dict[tuple[str, str], str] = {}
+    until = 0.0
+    for partition, chain in sorted(chains.items()):
+        for number in range(max(chain)):
+            if number not in chain:
+                problems.append(f"ledger {partition}: entry {number} is not there")
+        for number, one in sorted(chain.items()):
+            before = chain.get(number - 1, {"root": None, "lastOffset": -1} if number == 0 else None)
+            if before is not None and (
+                one["previousRoot"] != before["root"] or one["firstOffset"] <= before["lastOffset"]
+            ):
+                problems.append(f"ledger {partition}/{number}: it does not follow on the entry before it")
+            known |= {(p["packetId"], p["manifestHash"]): f"ledger {partition}/{number}" for p in one["packets"]}
+            until = max(until, (_instant(one["hour"]) or 0.0) + 3600)
+    for head in heads.get("heads", ()):
+        chain = chains.get(head["partition"], {})
+        if max(chain, default=-1) < head["number"]:
+            problems.append(f"ledger {head['partition']}: its end is missing, it had come to {head['number']}")
+        elif chain.get(head["number"], head)["root"] != head["root"]:
+            problems.append(f"ledger {head['partition']}/{head['number']}: it has another root than the head kept")
+    there: dict[tuple[str, str], float] = {}
+    for name, body in files.items():
+        if name.rpartition("/")[2] == "manifest.json":
+            try:
+                manifest = _read(body)
+                key = (manifest["packetId"], "sha256:" + hashlib.sha256(body).hexdigest())
+                there[key] = _instant(manifest["sealedAt"]) or 0.0
+            except (ValueError, KeyError, TypeError, AttributeError):
+                continue  # `examine` has named it.
+    calls = {packet.rpartition("/")[0] for packet, _ in there}
+    open_ones = [f"{key[0]}: no entry covers it yet" for key, at in there.items() if key not in known and at >= until]
+    problems += [f"{key[0]}: no entry knows it so" for key, at in there.items() if key not in known and at < until]
+    problems += [
+        f"{key[0]}: {name} knows it with {key[1]}, and it is not in the copy"
+        for key, name in known.items()
+        if key not in there and (not part or key[0].rpartition("/")[0] in calls)
+    ]
+    return problems, open_ones
+
+
 def files_of(place: Path) -> dict[str, bytes]:
     """All files below a directory or in a zip, by their path; raises OSError, zipfile.BadZipFile or ValueError."""
     if place.is_dir():
@@ -267,25 +354,42 @@ def files_of(place: Path) -> dict[str, bytes]:
 
 def main(arguments: list[str]) -> int:
     """The command line; returns the exit code."""
-    as_json, words = "--json" in arguments, [word for word in arguments if word != "--json"]
-    if len(words) != 3 or words[1] != "--trust":
-        print(__doc__, file=sys.stderr)
-        return 2
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("copy", type=Path)
+    parser.add_argument("--trust", type=Path, required=True)
+    parser.add_argument("--ledger", type=Path)
+    parser.add_argument("--ledger-head", type=Path)
+    parser.add_argument("--part", action="store_true")
+    parser.add_argument("--json", action="store_true")
+    given = parser.parse_args(arguments)
+    if given.ledger is None and (given.ledger_head is not None or given.part):
+        parser.error("--ledger-head and --part say something of --ledger")
     try:
-        files = files_of(Path(words[0]))
+        files = files_of(given.copy)
         files.pop("index.html", None)  # The page of an export: a view, and no evidence.
-        verdict = examine(files, Path(words[2]).read_bytes())
+        trust = given.trust.read_bytes()
+        verdict = examine(files, trust)
+        if given.ledger is not None:
+            heads = {} if given.ledger_head is None else json.loads(given.ledger_head.read_bytes())
+            records = given.ledger.read_bytes().splitlines()
+            wrong, uncovered = ledger(records, heads, files, _trusted(trust), given.part)
+            verdict["problems"] += wrong
+            verdict["uncovered"] = uncovered
+            verdict["intact"] = "no" if verdict["problems"] else "unproved" if uncovered else verdict["intact"]
     except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
         print(f"verify_packet: cannot read: {error}", file=sys.stderr)
         return 3
     if not verdict["packets"] and not verdict["problems"]:
         print("verify_packet: there is no packet here", file=sys.stderr)
         return 3
-    if as_json:
+    if given.json:
         print(json.dumps(verdict, indent=2))
     else:
         print(
-            *(f"{name}: {verdict[name]}" for name in ("intact", "complete", "policy")), *verdict["problems"], sep="\n"
+            *(f"{name}: {verdict[name]}" for name in ("intact", "complete", "policy")),
+            *verdict["problems"],
+            *verdict.get("uncovered", ()),
+            sep="\n",
         )
     return 0 if verdict["intact"] == "yes" else 1
 

@@ -12,7 +12,7 @@ from typing import Any, Literal, NoReturn
 import click
 
 from stream_app import policy_file
-from stream_app.cli.verify_copy import verify_copy
+from stream_app.cli.verify_copy import Ledger, verify_copy
 from stream_app.core import verification
 from stream_app.core.manifest import MAX_MANIFEST_BYTES, Manifest, ManifestError, read_manifest
 from stream_app.core.policy import Policy
@@ -74,6 +74,17 @@ class _Required(click.ParamType):
     "--trust", type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="Trusted public keys (`stream-app keys`), for a copy: a directory or zip in the bucket's layout.",
 )  # fmt: skip
+@click.option(
+    "--ledger", type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="The ledger (`stream-app ledger export`), for a copy: is a packet, an hour or the end gone?",
+)  # fmt: skip
+@click.option(
+    "--ledger-head", type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Where the ledger had come to (`stream-app ledger head --json`), kept apart from it.",
+)  # fmt: skip
+@click.option(
+    "--part", is_flag=True, help="The copy holds some calls only: it need not have all that the ledger knows."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the verdict as JSON.")
 @click.pass_context
 def verify(
@@ -86,6 +97,9 @@ def verify(
     policies: tuple[Path, ...],
     require: tuple[Question, ...],
     trust: Path | None,
+    ledger: Path | None,
+    ledger_head: Path | None,
+    part: bool,
     as_json: bool,
 ) -> None:
     """Check a manifest, or a packet against its manifest, on the bytes as they are stored.
@@ -93,14 +107,20 @@ def verify(
     Three answers: intact (nothing changed since it was sealed), complete (every required kind of evidence is there),
     policy (the packet is what its policy asks for). Without a hash from elsewhere a manifest cannot prove that it is
     intact: give --hash, or the packet's JSON. A directory or zip with a copy of packets is judged whole, offline, by
-    the signatures of keys that --trust names: every file, every manifest, every chain of versions.
+    the signatures of keys that --trust names: every file, every manifest, every chain of versions; with --ledger also
+    whether a whole packet, an hour of packets or the newest ones were taken away.
 
     Exit status: 0 intact (and what --require adds), 1 not so or not proved, 2 wrong usage, 3 something unreadable.
     """
     if Path(target).is_dir() or (target.endswith(".zip") and not target.startswith("s3://")):
         if expected is not None or manifest is not None or artifacts is not None or fetch:
             raise click.UsageError("a copy is judged by --trust alone", ctx)
-        ctx.exit(verify_copy(target, trust, _known_policies(policies), require, as_json))
+        if ledger is None and (ledger_head is not None or part):
+            raise click.UsageError("--ledger-head and --part say something of --ledger: give that too", ctx)
+        beside = None if ledger is None else Ledger(ledger, ledger_head, part)
+        ctx.exit(verify_copy(target, trust, _known_policies(policies), require, as_json, beside))
+    if ledger is not None or ledger_head is not None or part:
+        raise click.UsageError("--ledger is for a copy: a directory or a zip", ctx)
     if trust is not None:
         raise click.UsageError("--trust is for a copy: a directory or a zip", ctx)
     if expected is not None and not _is_hash(expected):

@@ -13,6 +13,7 @@ from stream_app.core import attestation, verification
 from stream_app.core.attestation import AttestationError, Check, TrustedKey
 from stream_app.core.canonical import hash_of
 from stream_app.core.chain import Link, problems_of
+from stream_app.core.ledger_chain import InCopy
 from stream_app.core.manifest import MAX_MANIFEST_BYTES, ManifestError, encoded_call_id, read_manifest
 from stream_app.core.policy import Policy
 from stream_app.core.verification import Answer, Digest, Unread
@@ -99,6 +100,19 @@ def judge(
     return CopyVerdict(
         intact, _all(answers["complete"]), _all(answers["policy"]), len(manifests), tuple(dict.fromkeys(problems))
     )
+
+
+def packets_in(files: Mapping[str, bytes]) -> list[InCopy]:
+    """The packet versions of the copy, for the ledger to compare with; what is no manifest `judge` has named."""
+    found = []
+    for name, body in sorted(files.items()):
+        if name.rpartition("/")[2] == MANIFEST and len(body) <= MAX_MANIFEST_BYTES:
+            try:
+                manifest = read_manifest(body)
+            except ManifestError:
+                continue
+            found.append(InCopy(manifest.packet_id, hash_of(body), manifest.sealed_at))
+    return found
 
 
 def _all(answers: list[Answer]) -> Answer:

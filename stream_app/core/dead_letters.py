@@ -24,7 +24,7 @@ class DeadLetter(Model):
     schema_version: Literal[1] = 1
     reason: DeadLetterReason
     detail: str
-    stage: Literal["intake", "identity", "join", "seal"]
+    stage: Literal["intake", "identity", "join", "seal", "ledger"]
     position: Position
     received_at: Instant
     key: str | None
@@ -39,7 +39,7 @@ class DeadLetter(Model):
         *,
         reason: DeadLetterReason,
         detail: str,
-        stage: Literal["intake", "identity", "join", "seal"],
+        stage: Literal["intake", "identity", "join", "seal", "ledger"],
         position: Position,
         received_at: int,
         key: bytes | None,

@@ -1,4 +1,4 @@
-"""The only place for what follows a packet: the review task and the ledger entry (their stages come later)."""
+"""The only place for what follows a packet: the review task (its stage comes later)."""
 
 from __future__ import annotations
 
@@ -22,15 +22,3 @@ class ReviewTask(Model):
     due_at: Instant
     outcome: str | None = None
     manifest_hash: str
-
-
-class LedgerEntry(Model):
-    """Hourly signed Merkle root over what one partition sealed."""
-
-    schema_version: Literal[1] = 1
-    partition: int
-    hour: Instant
-    packets: int
-    root: str
-    previous_root: str | None
-    signature: str

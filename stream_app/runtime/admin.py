@@ -20,7 +20,9 @@ from stream_app.runtime.client import AWAY, TopicAbsent, partitions_of, unavaila
 from stream_app.settings import Settings
 from stream_app.topics import DAY_MS, MIB, PROVIDER_RECORDS, TOPICS, Role, Topic
 
-TABLES: tuple[tuple[str, str], ...] = (("identity", "identity"), ("join", "join"), ("seal", "seal"))
+TABLES: tuple[tuple[str, str], ...] = (
+    ("identity", "identity"), ("join", "join"), ("seal", "seal"), ("ledger", "ledger"),
+)  # fmt: skip
 """(stage, table): every table's changelog is a topic of its own."""
 
 CHANGELOG_MAX_BYTES = 8 * MIB

@@ -48,11 +48,14 @@ count: the receipt comes by the same partition, behind any backlog, and holding 
 
 LATER_S = 1.0
 """How long rows wait for a commit where nothing is sent."""
+TICK_S = 1.0
+"""How often a stage that asks for it is told that no record came."""
 MAX_WAITING = 2000
 """Rows that wait at most: each is looked at when the store is scanned."""
 
 Fold = Callable[[Sequence[Incoming]], Sequence[Effects]]
 Prepare = Callable[[Sequence[Incoming]], Awaitable[None]]
+Tick = Callable[[], Effects]
 
 Ack = Callable[[int], None]
 """Says of one delivery that its records up to and with this offset are done; called at most once."""
@@ -97,6 +100,7 @@ class Lane:
 
     `rows` is where the lane's progress is read from, `refold` folds what was folded before a fault, `aside` sends what
     goes in turn. `prepare` does for a batch what the fold may not wait for; it may be asked again for the same records.
+    `tick` is asked every second in which no record comes: its rows and sends are made durable like a fold's.
     """
 
     def __init__(
@@ -111,11 +115,13 @@ class Lane:
         aside: Durable | None = None,
         repeatable: frozenset[str] = frozenset(),
         prepare: Prepare | None = None,
+        tick: Tick | None = None,
     ) -> None:
         self.name = name
         self._fold = fold
         self._refold = refold
         self._prepare = prepare
+        self._tick = tick
         self._durable = durable
         self._aside = aside or durable
         self._repeatable = repeatable
@@ -221,7 +227,7 @@ class Lane:
                     while rest:
                         rest = await self._commit(rest)
                 else:
-                    await self._make_durable([])
+                    await self._idle()
         except asyncio.CancelledError:
             raise
         except BaseException as error:
@@ -229,15 +235,25 @@ class Lane:
                 self._fail(self.name, error)
 
     async def _woken(self) -> bool:
-        """Wait for records; False where rows have waited for them long enough."""
+        """Wait for records; False where rows have waited for them long enough, or it is time for a tick."""
+        ticks_at = None if self._tick is None else asyncio.get_running_loop().time() + TICK_S
         while not self._arrived:
             self._wake.clear()
+            until = min((at for at in (self._later_until, ticks_at) if at is not None), default=None)
             try:
-                async with asyncio.timeout_at(self._later_until):
+                async with asyncio.timeout_at(until):
                     await self._wake.wait()
             except TimeoutError:
                 return False
         return True
+
+    async def _idle(self) -> None:
+        """No record came: make durable what has waited, and what the tick comes to."""
+        effects = NOTHING if self._tick is None else self._tick()
+        self._rows.update(effects.rows)
+        self._local.update(effects.local)
+        if effects.sends or self._rows:
+            await self._make_durable(list(effects.sends))
 
     def _take(self) -> list[Incoming]:
         """The records of as many deliveries as make one batch, at least one."""
