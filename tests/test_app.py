@@ -22,7 +22,7 @@ def test_each_stage_is_bound_to_topics_that_exist() -> None:
     read = [topic for binding in bindings for topic in binding.topics]
     assert set(read) <= names
     assert len(set(read)) == len(read)  # One stage, one group: no topic is read by two of them.
-    assert {binding.stage for binding in bindings if binding.table} == {"identity", "join", "seal"}
+    assert {binding.stage for binding in bindings if binding.table} == {"identity", "join", "seal", "ledger"}
 
 
 def test_the_policy_is_the_settings_or_the_one_that_ships(tmp_path: Path) -> None:

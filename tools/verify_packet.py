@@ -258,28 +258,26 @@ def _chain(call: str, versions: list[tuple[int, str, str, Any]]) -> list[str]:
 
 def _entry(document: dict[str, Any], trusted: dict[str, Any]) -> list[str]:
     """What is wrong with one entry of the ledger by itself."""
-    head = {key: value for key, value in document.items() if key not in ("packets", "root", "signatures")}
-    unsigned = {key: value for key, value in document.items() if key != "signatures"}
-    level = [hashlib.sha256(b"\0" + canonical(one)).digest() for one in (head, *document["packets"])]
+    unsigned = {key: value for key, value in document.items() if key not in ("keyId", "signature")}
+    head = {key: value for key, value in unsigned.items() if key not in ("sealed", "root")}
+    level = [hashlib.sha256(b"\0" + canonical(one)).digest() for one in (head, *document["sealed"])]
     while len(level) > 1:
         pairs = [hashlib.sha256(b"\1" + b"".join(level[at : at + 2])).digest() for at in range(0, len(level) - 1, 2)]
         level = pairs + level[len(level) - len(level) % 2 :]
     found = [] if f"sha256:{level[0].hex()}" == document["root"] else ["its root is not that of what stands in it"]
-    offsets = [one["offset"] for one in document["packets"]]
-    if not offsets or sorted(set(offsets)) != offsets or [len(offsets), offsets[0], offsets[-1]] != [
-        document["count"], document["firstOffset"], document["lastOffset"],
-    ]:  # fmt: skip
+    offsets = [one["offset"] for one in document["sealed"]]
+    told = [document["packets"], document["firstOffset"], document["lastOffset"]]
+    if not offsets or sorted(set(offsets)) != offsets or [len(offsets), offsets[0], offsets[-1]] != told:
         found.append("its count and offsets are not those of its packets")
     kind, body = b"application/vnd.call-evidence-stream.ledger+json", canonical(unsigned)
-    message, at, good = b"DSSEv1 %d %b %d %b" % (len(kind), kind, len(body), body), _instant(document["hour"]), False
-    for one in document["signatures"]:
-        public, before, after = trusted.get(one["keyid"], (None, None, None))
-        if public is None or at is None:
-            continue
-        if not ed25519(public, base64.b64decode(one["sig"], validate=True), message):
-            found.append("a signature is wrong")
-        good = good or ((before is None or at >= before) and (after is None or at < after))
-    return found if good or not trusted else [*found, "no key that is trusted for its hour signed it"]
+    message, at = b"DSSEv1 %d %b %d %b" % (len(kind), kind, len(body), body), _instant(document["hour"])
+    public, before, after = trusted.get(document["keyId"], (None, None, None))
+    signature = base64.b64decode(document["signature"], validate=True)
+    if public is None or at is None or (before is not None and at < before) or (after is not None and at >= after):
+        return [*found, "no key that is trusted for its hour signed it"] if trusted else found
+    if base64.b64encode(signature).decode() != document["signature"] or not ed25519(public, signature, message):
+        found.append("its signature is wrong")
+    return found
 
 
 def ledger(
@@ -291,10 +289,10 @@ def ledger(
     for place, body in enumerate(records, 1):
         try:
             one = _read(body)
-            whole = [one[key] for key in ("partition", "number", "count", "firstOffset", "lastOffset")]
-            whole += [packet["offset"] for packet in one["packets"]]
-            texts = [packet[key] for packet in one["packets"] for key in ("packetId", "manifestHash")]
-            if {*map(type, whole)} != {int} or {*map(type, texts)} != {str}:
+            whole = [one[key] for key in ("partition", "number", "packets", "firstOffset", "lastOffset")]
+            whole += [packet["offset"] for packet in one["sealed"]]
+            texts = [packet[key] for packet in one["sealed"] for key in ("packetId", "manifestHash")]
+            if {*map(type, whole)} != {int} or {*map(type, (*texts, one["previousRoot"] or ""))} != {str}:
                 raise ValueError("not an entry")
             problems += [f"ledger {one['partition']}/{one['number']}: {wrong}" for wrong in _entry(one, trusted)]
             if one != chains.setdefault(one["partition"], {}).setdefault(one["number"], one):
@@ -313,7 +311,7 @@ def ledger(
                 one["previousRoot"] != before["root"] or one["firstOffset"] <= before["lastOffset"]
             ):
                 problems.append(f"ledger {partition}/{number}: it does not follow on the entry before it")
-            known |= {(p["packetId"], p["manifestHash"]): f"ledger {partition}/{number}" for p in one["packets"]}
+            known |= {(p["packetId"], p["manifestHash"]): f"ledger {partition}/{number}" for p in one["sealed"]}
             until = max(until, (_instant(one["hour"]) or 0.0) + 3600)
     for head in heads.get("heads", ()):
         chain = chains.get(head["partition"], {})

@@ -23,7 +23,7 @@ from stream_app.core.instants import Instant
 from stream_app.core.model import Identifier, Model
 
 PAYLOAD_TYPE = "application/vnd.call-evidence-stream.ledger+json"
-"""What a signature is over (DSSE's pre-authentication encoding): the entry in canonical form, without signatures."""
+"""What a signature is over (DSSE's pre-authentication encoding): the entry in canonical form, without signature."""
 HOUR_MS = 3_600_000
 MAX_PACKETS = 2000
 """Of one entry: some 400 kB."""
@@ -38,13 +38,6 @@ class SealedPacket(Model):
     manifest_hash: str
 
 
-class LedgerSignature(Model):
-    """One signature: a key's ID and base64."""
-
-    keyid: str
-    sig: str
-
-
 class LedgerEntry(Model):
     """Signed Merkle root over what one partition of `packets` got in an hour, chained to the entry before it."""
 
@@ -55,13 +48,16 @@ class LedgerEntry(Model):
     """From 0, without a gap: a missing entry is seen."""
     hour: Instant
     """Its beginning, by the records' own time as the ledger's clock bounds it."""
-    count: int
+    packets: int
+    """How many."""
     first_offset: int
     last_offset: int
-    packets: tuple[SealedPacket, ...]
+    sealed: tuple[SealedPacket, ...]
     previous_root: str | None
     root: str
-    signatures: tuple[LedgerSignature, ...] = ()
+    key_id: str | None = None
+    signature: str = ""
+    """Base64; empty where signing is switched off."""
 
 
 def entry_of(
@@ -77,10 +73,10 @@ def entry_of(
         partition=partition,
         number=number,
         hour=hour,
-        count=len(packets),
+        packets=len(packets),
         first_offset=packets[0].offset,
         last_offset=packets[-1].offset,
-        packets=tuple(packets),
+        sealed=tuple(packets),
         previous_root=previous_root,
         root="",
     )
@@ -88,20 +84,19 @@ def entry_of(
     if sign is None:
         return entry
     key_id, signature = sign(signed_bytes(entry.to_dict()))
-    made = LedgerSignature(keyid=key_id, sig=base64.b64encode(signature).decode())
-    return entry.model_copy(update={"signatures": (made,)})
+    return entry.model_copy(update={"key_id": key_id, "signature": base64.b64encode(signature).decode()})
 
 
 def signed_bytes(document: dict[str, Any]) -> bytes:
-    """What the signatures of this entry (as JSON) are over."""
-    unsigned = {name: value for name, value in document.items() if name != "signatures"}
+    """What the signature of this entry (as JSON) is over."""
+    unsigned = {name: value for name, value in document.items() if name not in ("keyId", "signature")}
     return pre_authentication(PAYLOAD_TYPE, canonical_bytes(unsigned))
 
 
 def root_of(document: dict[str, Any]) -> str:
     """`sha256:<hex>`: the root that an entry (as JSON) must have by all else that stands in it."""
-    head = {name: value for name, value in document.items() if name not in ("packets", "root", "signatures")}
-    leaves = [canonical_bytes(one) for one in (head, *document["packets"])]
+    head = {name: value for name, value in document.items() if name not in ("sealed", "root", "keyId", "signature")}
+    leaves = [canonical_bytes(one) for one in (head, *document["sealed"])]
     return f"sha256:{merkle_root([sha256(_LEAF + leaf).digest() for leaf in leaves]).hex()}"
 
 

@@ -107,8 +107,8 @@ def _read(
     except (WireError, ValidationError, CanonicalError, KeyError, TypeError):
         problems.append(f"{place}: not an entry of the ledger")
         return None
-    offsets = [one.offset for one in entry.packets]
-    described = (entry.count, entry.first_offset, entry.last_offset)
+    offsets = [one.offset for one in entry.sealed]
+    described = (entry.packets, entry.first_offset, entry.last_offset)
     if not offsets or described != (len(offsets), offsets[0], offsets[-1]) or offsets != sorted(set(offsets)):
         problems.append(f"{_name(entry)}: its count and offsets are not those of its packets")
     if trusted and (wrong := _unsigned(document, entry, trusted, check)):
@@ -119,23 +119,19 @@ def _read(
 def _unsigned(
     document: dict[str, Any], entry: LedgerEntry, trusted: tuple[TrustedKey, ...], check: Check
 ) -> str | None:
-    """Why nobody who is trusted vouches for the entry; None where somebody does, and no signature is wrong."""
-    known = {key.key_id: key for key in trusted}
-    message, good = signed_bytes(document), False
-    for one in entry.signatures:
-        key = known.get(one.keyid)
-        if key is None:
-            continue
-        try:
-            signature = base64.b64decode(one.sig, validate=True)
-        except (binascii.Error, ValueError):
-            signature = b""
-        if not check(key.public_key, signature, message):
-            return f"the signature by {one.keyid[:19]}… is wrong"
-        if not key.covers(entry.hour):
-            return f"{one.keyid[:19]}… is not trusted for that hour"
-        good = True
-    return None if good else "no key that is trusted here signed it"
+    """Why nobody who is trusted vouches for the entry; None where somebody does."""
+    key = next((key for key in trusted if key.key_id == entry.key_id), None)
+    if key is None:
+        return "no key that is trusted here signed it"
+    try:
+        signature = base64.b64decode(entry.signature, validate=True)
+    except (binascii.Error, ValueError):
+        signature = b""
+    if base64.b64encode(signature).decode() != entry.signature or not check(
+        key.public_key, signature, signed_bytes(document)
+    ):
+        return f"the signature by {key.key_id[:19]}… is wrong"
+    return None if key.covers(entry.hour) else f"{key.key_id[:19]}… is not trusted for that hour"
 
 
 def _of_chain(partition: int, chain: Mapping[int, LedgerEntry]) -> Iterable[str]:
@@ -169,7 +165,7 @@ def _beside(entries: list[LedgerEntry], packets: list[InCopy], whole: bool) -> t
     """(problems, not covered yet) of packets and entries side by side."""
     if not packets and not whole:
         return [], []
-    known = {(one.packet_id, one.manifest_hash): entry for entry in entries for one in entry.packets}
+    known = {(one.packet_id, one.manifest_hash): entry for entry in entries for one in entry.sealed}
     covered_until = max((entry.hour + HOUR_MS for entry in entries), default=0)
     there = {(one.packet_id, one.manifest_hash) for one in packets}
     named = {packet_id for packet_id, _ in known}

@@ -38,20 +38,19 @@ def test_the_tree_is_that_of_rfc_6962(count: int) -> None:
 def test_the_root_covers_everything_but_itself_and_the_signatures() -> None:
     entry = entry_of(1, 7, 3_600_000, [packet(3), packet(5)], "sha256:" + "b" * 64, SIGNER).to_dict()
     assert root_of(entry) == entry["root"]
-    assert root_of({**entry, "signatures": [], "root": "x"}) == entry["root"]
+    assert root_of({**entry, "signature": "", "root": "x"}) == entry["root"]
     for name, value in (
-        ("partition", 2), ("number", 8), ("hour", "1970-01-01T02:00:00.000Z"), ("count", 3), ("previousRoot", None),
-        ("firstOffset", 4), ("lastOffset", 6), ("packets", entry["packets"][:1]), ("packets", entry["packets"][::-1]),
+        ("partition", 2), ("number", 8), ("hour", "1970-01-01T02:00:00.000Z"), ("packets", 3), ("previousRoot", None),
+        ("firstOffset", 4), ("lastOffset", 6), ("sealed", entry["sealed"][:1]), ("sealed", entry["sealed"][::-1]),
     ):  # fmt: skip
         assert root_of({**entry, name: value}) != entry["root"], name
 
 
 def test_the_signature_is_over_the_entry_without_signatures() -> None:
     document = entry_of(0, 0, 0, [packet(0)], None, SIGNER).to_dict()
-    (signature,) = document["signatures"]
-    key_id, expected = SIGNER(signed_bytes({**document, "signatures": []}))
-    assert (signature["keyid"], base64.b64decode(signature["sig"])) == (key_id, expected)
-    assert entry_of(0, 0, 0, [packet(0)], None, None).signatures == ()
+    key_id, expected = SIGNER(signed_bytes({**document, "signature": "", "keyId": None}))
+    assert (document["keyId"], base64.b64decode(document["signature"])) == (key_id, expected)
+    assert entry_of(0, 0, 0, [packet(0)], None, None).signature == ""
 
 
 def test_an_entry_over_nothing_is_not_made() -> None:

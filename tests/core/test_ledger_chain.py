@@ -35,7 +35,7 @@ def written(entries: list[LedgerEntry]) -> list[bytes]:
 
 
 def copy_of(entries: list[LedgerEntry]) -> list[InCopy]:
-    return [InCopy(one.packet_id, one.manifest_hash, entry.hour) for entry in entries for one in entry.packets]
+    return [InCopy(one.packet_id, one.manifest_hash, entry.hour) for entry in entries for one in entry.sealed]
 
 
 def judged(records: list[bytes], **more: Any) -> LedgerVerdict:
@@ -107,23 +107,23 @@ def altered(change: dict[str, Any], resign: bool = False) -> list[bytes]:
     document = {**entries[1].to_dict(), **change}
     if resign:  # By one who can make roots, and has no key.
         entry = LedgerEntry.from_dict(document)
-        made = entry_of(0, entry.number, entry.hour, entry.packets, entry.previous_root, Ed25519Signer.generate())
+        made = entry_of(0, entry.number, entry.hour, entry.sealed, entry.previous_root, Ed25519Signer.generate())
         document = made.to_dict()
     return [canonical_bytes(entries[0].to_dict()), canonical_bytes(document), *written(entries[2:])]
 
 
 @pytest.mark.parametrize(
     "change",
-    [{"hour": "1970-01-01T01:00:00.001Z"}, {"count": 2}, {"lastOffset": 9}, {"packets": []}, {"previousRoot": None},
-     {"root": "sha256:" + "0" * 64}, {"partition": 3}, {"number": 2}, {"signatures": []}, {"schemaVersion": 2}],
+    [{"hour": "1970-01-01T01:00:00.001Z"}, {"packets": 2}, {"lastOffset": 9}, {"sealed": []}, {"previousRoot": None},
+     {"root": "sha256:" + "0" * 64}, {"partition": 3}, {"number": 2}, {"signature": ""}, {"schemaVersion": 2}],
 )  # fmt: skip
 def test_whatever_is_altered_is_named(change: dict[str, Any]) -> None:
     assert judged(altered(change)).problems
 
 
 def test_an_entry_made_anew_breaks_the_next_one_and_has_no_trusted_signature() -> None:
-    packets = chain()[1].to_dict()["packets"][:2]
-    problems = judged(altered({"packets": packets}, resign=True)).problems
+    packets = chain()[1].to_dict()["sealed"][:2]
+    problems = judged(altered({"sealed": packets}, resign=True)).problems
     assert "ledger 0/1: no key that is trusted here signed it" in problems
     assert "ledger 0/2: it follows on another entry 1 than the one that is there" in problems
     assert any(problem.startswith("call-0-1-2/1: no entry") for problem in problems)

@@ -57,8 +57,8 @@ def test_an_hour_is_closed_by_the_next_one() -> None:
     line.clock.now = NOW + 2 * HOUR_MS
     line.feed(record(0), record(3, NOW + HOUR_MS - 1), record(4, NOW + HOUR_MS))
     (entry,) = line.entries()
-    assert [one["offset"] for one in entry["packets"]] == [0, 3]
-    assert (entry["partition"], entry["number"], entry["count"], entry["previousRoot"]) == (2, 0, 2, None)
+    assert [one["offset"] for one in entry["sealed"]] == [0, 3]
+    assert (entry["partition"], entry["number"], entry["packets"], entry["previousRoot"]) == (2, 0, 2, None)
     assert line.stage.uncovered == 1
 
 
@@ -79,7 +79,7 @@ def test_a_full_entry_is_closed_within_its_hour() -> None:
     line = Line()
     line.feed(*(record(offset) for offset in range(MAX_PACKETS + 1)))
     (entry,) = line.entries()
-    assert (entry["count"], line.stage.uncovered) == (MAX_PACKETS, 1)
+    assert (entry["packets"], line.stage.uncovered) == (MAX_PACKETS, 1)
 
 
 def test_a_clock_that_ran_ahead_does_not_take_the_chain_along() -> None:
@@ -88,7 +88,7 @@ def test_a_clock_that_ran_ahead_does_not_take_the_chain_along() -> None:
     line.clock.now = NOW + HOUR_MS + GRACE_MS
     line.commit(line.stage.tick())
     (entry,) = line.entries()
-    assert (entry["count"], entry["hour"]) == (2, "1970-02-11T16:00:00.000Z")
+    assert (entry["packets"], entry["hour"]) == (2, "1970-02-11T16:00:00.000Z")
 
 
 def test_an_older_record_stays_in_the_open_hour() -> None:
@@ -122,7 +122,7 @@ def test_begun_anew_after_any_record_the_chain_is_the_same() -> None:
     assert len(expected) == 8
     assert all(run(offset) == expected for offset in range(30))
     packets = [
-        InCopy(one["packetId"], one["manifestHash"], 0) for body in expected for one in json.loads(body)["packets"]
+        InCopy(one["packetId"], one["manifestHash"], 0) for body in expected for one in json.loads(body)["sealed"]
     ]
     assert judge(expected, TRUSTED, check, packets=packets).problems == ()
     assert len(packets) == 30

@@ -494,6 +494,22 @@ async def test_close_does_not_wait_for_rows_that_may_wait(monkeypatch: pytest.Mo
     assert world.durable.get(b"clock") == b"0"
 
 
+async def test_a_tick_where_no_record_comes_is_made_durable_like_a_fold(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(lanes, "TICK_S", 0.02)
+    told = [Effects(), Effects(sends=(out("tick"),), rows=((b"t", b"1"),)), Effects(rows=((b"u", b"2"),))]
+    async with World(rows=False) as world:
+        world.lane._tick = lambda: told.pop(0) if told else Effects()
+        await until(lambda: ("confirmed", "tick") in world.steps)
+        await until(lambda: world.durable.get(b"u") == b"2")
+        assert world.durable.get(b"t") == b"1"
+        assert world.durable.commits == 2, "nothing to say is no commit"
+        assert world.acks == []
+        await world.submit(0)
+        await until(lambda: world.acks == [0])
+
+
 async def test_rows_that_wait_are_read_by_the_folds_that_follow(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lanes, "LATER_S", 60)
     effects = {

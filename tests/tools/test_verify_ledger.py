@@ -122,13 +122,13 @@ def test_two_hundred_changes_to_entries_are_found_by_both_and_named(seed: int) -
             document[field] = dice.choice(["x", 77, [], None if document[field] is not None else "y"])
             records[number] = canonical_bytes(document)
         elif what == "packet":
-            del document["packets"][dice.randrange(EACH)]
+            del document["sealed"][dice.randrange(EACH)]
             records[number] = canonical_bytes(document)
         elif what == "order":
-            document["packets"].reverse()
+            document["sealed"].reverse()
             records[number] = canonical_bytes(document)
         else:
-            document["signatures"] = []
+            document["signature"] = ""
             records[number] = canonical_bytes(document)
         for problems in both(records, sealed()):
             assert any("ledger" in problem for problem in problems), (seed, what, number, problems)
