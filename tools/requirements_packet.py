@@ -130,12 +130,13 @@ PACKET_ROWS: tuple[Row, ...] = (
     Row(
         "Manifest questions",
         "whether it changed after review",
-        "`stream-app verify` on stored bytes, the signature beside them, the previous version's hash.",
-        (_VERIFY, "stream_app.core.attestation", "stream_app.core.chain"),
+        "`stream-app verify` on stored bytes, the signature beside them, the previous version's hash, the ledger.",
+        (_VERIFY, "stream_app.core.attestation", "stream_app.core.chain", "stream_app.core.ledger_chain"),
         (
             _FLIPPED,
             "tests/core/test_attestation.py::test_another_key_another_manifest_or_no_key_proves_nothing",
             "tests/core/test_chain.py::test_a_gap_is_named_also_a_wide_one",
+            "tests/core/test_ledger_chain.py::test_a_removed_hour_is_named",
         ),
     ),
     Row(
