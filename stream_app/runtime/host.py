@@ -149,6 +149,8 @@ class Host:
                 self._recorder.stage_lag(self.binding.stage, records=lag)
                 self.binding.measure()
                 if after.due(lag, resident()):
+                    for table in list(self._owned.tables.values()) if self._owned is not None else ():
+                        table.settle()
                     await asyncio.to_thread(give_back)
 
     def _lag(self) -> int:

@@ -17,6 +17,9 @@ OFFSET_KEY = b"__faust\0offset__"
 WRITTEN_KEY = b"__stream_app\0written__"
 """When the store was last written, ms of this machine's clock."""
 _OWN = (OFFSET_KEY, WRITTEN_KEY)
+_BUFFERED = "rocksdb.cur-size-all-mem-tables"
+WORTH_A_FILE_BYTES = 1 << 20
+"""What lies in a store's buffers that is worth a file of its own when work has come to rest."""
 
 
 Rows = Mapping[bytes, bytes | None]
@@ -73,6 +76,16 @@ class TablePartition:
             batch.put(OFFSET_KEY, b"%d" % offset)
         batch.put(WRITTEN_KEY, b"%d" % (time.time_ns() // 1_000_000))
         self._store.write(batch)
+
+    def settle(self) -> bool:
+        """Write to its files what a burst has left in the store's buffers, and so free them. False: little was there.
+
+        Blocks for some milliseconds a megabyte: call it at rest.
+        """
+        if (self._store.property_int_value(_BUFFERED) or 0) < WORTH_A_FILE_BYTES:
+            return False
+        self._store.flush()
+        return True
 
     def load(self, rows: Iterable[tuple[bytes, bytes | None]], offset: int) -> None:
         """Write what a replay brings, in its order: the last row of a key stands."""

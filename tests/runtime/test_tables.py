@@ -50,6 +50,16 @@ async def test_rows_local_rows_and_offset_are_one_write(rows: TablePartition, mo
     assert (rows.get(b"a"), rows.get(b"b"), rows.get(b"due/a"), rows.offset) == (b"1", b"2", b"", 41)
 
 
+async def test_what_a_burst_left_in_the_buffers_goes_to_a_file_and_is_there(rows: TablePartition) -> None:
+    assert rows.settle() is False, "nothing is worth no file"
+    rows.write({b"%d" % number: bytes(4000) for number in range(500)}, {}, 1)
+    before = rows._store.property_int_value("rocksdb.cur-size-all-mem-tables")
+    assert rows.settle()
+    assert rows._store.property_int_value("rocksdb.cur-size-all-mem-tables") < before / 10
+    assert rows.settle() is False
+    assert (rows.get(b"499"), rows.offset) == (bytes(4000), 1)
+
+
 async def test_a_new_store_has_no_offset_and_was_never_written(rows: TablePartition) -> None:
     assert (rows.offset, rows.written_at) == (None, None)
     assert rows.scan(b"", b"\xff") == []
