@@ -10,7 +10,7 @@ from stream_app.settings import Settings
 
 KAFKA_BINDING = "0.5.0"
 SCHEMA_FORMAT = "application/schema+json;version=draft-2020-12"
-PLANNED = ("review-recorded", "review-tasks", "ledger")
+PLANNED = ("review-recorded", "review-tasks")
 """Topics that exist, and whose stage does not yet: they get no operation."""
 ROLE_WORDS = {
     "input": "Producers write it, the processor reads it.",

@@ -300,7 +300,7 @@ def ledger(
         except (ValueError, KeyError, TypeError, AttributeError, IndexError):
             problems.append(f"ledger record {place}: not an entry of the ledger")
     known: dict[tuple[str, str], str] = {}
-    until = 0.0
+    until: list[float] = []
     for partition, chain in sorted(chains.items()):
         for number in range(max(chain)):
             if number not in chain:
@@ -312,7 +312,8 @@ def ledger(
             ):
                 problems.append(f"ledger {partition}/{number}: it does not follow on the entry before it")
             known |= {(p["packetId"], p["manifestHash"]): f"ledger {partition}/{number}" for p in one["sealed"]}
-            until = max(until, (_instant(one["hour"]) or 0.0) + 3600)
+        # All chains must have come a day further than a packet: it may reach the log late, and does not say where.
+        until.append((_instant(chain[max(chain)]["hour"]) or 0.0) - 86_400)
     for head in heads.get("heads", ()):
         chain = chains.get(head["partition"], {})
         if max(chain, default=-1) < head["number"]:
@@ -329,8 +330,11 @@ def ledger(
             except (ValueError, KeyError, TypeError, AttributeError):
                 continue  # `examine` has named it.
     calls = {packet.rpartition("/")[0] for packet, _ in there}
-    open_ones = [f"{key[0]}: no entry covers it yet" for key, at in there.items() if key not in known and at >= until]
-    problems += [f"{key[0]}: no entry knows it so" for key, at in there.items() if key not in known and at < until]
+    strange, broken = {key: at for key, at in there.items() if key not in known}, bool(problems)
+    named = {packet for packet, _ in known}
+    named |= {packet for (packet, _), at in strange.items() if broken or at < min(until, default=0)}
+    open_ones = [f"{packet}: no entry covers it yet" for packet, _ in strange if packet not in named]
+    problems += [f"{packet}: no entry knows it so" for packet, _ in strange if packet in named]
     problems += [
         f"{key[0]}: {name} knows it with {key[1]}, and it is not in the copy"
         for key, name in known.items()

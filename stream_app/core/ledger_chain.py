@@ -20,6 +20,13 @@ from stream_app.core.canonical import CanonicalError, is_canonical
 from stream_app.core.ledger import HOUR_MS, LedgerEntry, root_of, signed_bytes
 from stream_app.core.wire import WireError, read_json
 
+LATE_MS = 24 * HOUR_MS
+"""How much later than it was sealed a packet may come to `packets` and still be no surprise.
+
+A packet says when it was ordered, an entry when packets came to the log: in between lie retries, outages, a backlog.
+Nor does a packet say which partition it is in, so all chains must have come so far. Sooner it is unproved, no problem.
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class Head:
@@ -41,7 +48,7 @@ class InCopy:
 
 @dataclass(frozen=True, slots=True)
 class LedgerVerdict:
-    """What is wrong, and what is not covered yet: sealed after the last hour that has an entry."""
+    """What is wrong, and what no entry covers, and may still come to one: it is not proved."""
 
     problems: tuple[str, ...]
     uncovered: tuple[str, ...]
@@ -76,7 +83,7 @@ def judge(
     for head in heads:
         problems += _at_head(chains.get(head.partition, {}), head)
     entries = [entry for chain in chains.values() for _, entry in sorted(chain.items())]
-    beside, uncovered = _beside(entries, list(packets), whole)
+    beside, uncovered = _beside(entries, list(packets), whole, broken=bool(problems))
     return LedgerVerdict((*problems, *beside), tuple(uncovered), len(entries))
 
 
@@ -161,12 +168,18 @@ def _at_head(chain: Mapping[int, LedgerEntry], head: Head) -> Iterable[str]:
         yield f"ledger {head.partition}/{head.number}: it has another root than the head that was kept"
 
 
-def _beside(entries: list[LedgerEntry], packets: list[InCopy], whole: bool) -> tuple[list[str], list[str]]:
-    """(problems, not covered yet) of packets and entries side by side."""
+def _beside(
+    entries: list[LedgerEntry], packets: list[InCopy], whole: bool, *, broken: bool
+) -> tuple[list[str], list[str]]:
+    """(problems, not covered yet) of packets and entries side by side.
+
+    Of chains that are `broken` an entry is gone or altered: a packet that none knows is named, it may have stood there.
+    """
     if not packets and not whole:
         return [], []
     known = {(one.packet_id, one.manifest_hash): entry for entry in entries for one in entry.sealed}
-    covered_until = max((entry.hour + HOUR_MS for entry in entries), default=0)
+    newest = {entry.partition: entry.hour for entry in entries}
+    covered_until = min(newest.values(), default=0) - LATE_MS
     there = {(one.packet_id, one.manifest_hash) for one in packets}
     named = {packet_id for packet_id, _ in known}
     calls = {one.packet_id.rpartition("/")[0] for one in packets}
@@ -176,7 +189,7 @@ def _beside(entries: list[LedgerEntry], packets: list[InCopy], whole: bool) -> t
             continue
         if one.packet_id in named:
             problems.append(f"{one.packet_id}: the ledger knows it with another manifest")
-        elif one.sealed_at >= covered_until:
+        elif one.sealed_at >= covered_until and not broken:
             uncovered.append(f"{one.packet_id}: no entry of the ledger covers it yet")
         else:
             problems.append(f"{one.packet_id}: no entry of the ledger knows it")

@@ -345,7 +345,8 @@ class Lane:
             if self._pending is not None:
                 self._pending.settle()
         await self._send_in_turn()
-        self._acknowledge(self._held[0].offset if self._held else self._folded_upto)
+        if self._folded_upto:  # A tick may come before the first record: then nothing is known to be done.
+            self._acknowledge(self._held[0].offset if self._held else self._folded_upto)
 
     def _folded(self, batch: list[Incoming]) -> list[Effects]:
         """The batch folded; what was folded before the last fault is not folded again."""

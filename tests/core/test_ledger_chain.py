@@ -86,11 +86,26 @@ def test_a_removed_end_is_named_by_a_head_and_by_packets() -> None:
     assert empty.problems == ("ledger 0: its end is missing: it stops at -1, and had come to 3",)
 
 
-def test_a_packet_of_an_hour_that_is_covered_and_in_no_entry_is_a_problem() -> None:
-    slipped_in = InCopy("call-new/1", "sha256:" + "9" * 64, HOUR_MS)
-    assert judged(written(chain()), packets=[*copy_of(chain()), slipped_in]).problems == (
+def test_a_packet_that_every_chain_has_long_passed_and_is_in_no_entry_is_a_problem() -> None:
+    long = chain(entries=30)
+    slipped_in = InCopy("call-new/1", "sha256:" + "9" * 64, 4 * HOUR_MS)
+    assert judged(written(long), packets=[*copy_of(long), slipped_in]).problems == (
         "call-new/1: no entry of the ledger knows it",
     )
+
+
+@pytest.mark.parametrize(
+    ("entries", "sealed_at"),
+    [([*chain(0, 30), *chain(1, 2)], 4 * HOUR_MS), (chain(entries=30), 29 * HOUR_MS - 100)],
+    ids=["its partition may be the one that is behind", "ordered in one hour, in the log in the next"],
+)
+def test_a_packet_that_may_still_come_to_an_entry_is_unproved_and_no_problem(
+    entries: list[LedgerEntry], sealed_at: int
+) -> None:
+    waits = InCopy("call-new/1", "sha256:" + "9" * 64, sealed_at)
+    verdict = judged(written(entries), packets=[*copy_of(entries), waits])
+    assert verdict.problems == ()
+    assert verdict.uncovered == ("call-new/1: no entry of the ledger covers it yet",)
 
 
 def test_another_manifest_under_a_known_packet_is_a_problem() -> None:

@@ -510,6 +510,21 @@ async def test_a_tick_where_no_record_comes_is_made_durable_like_a_fold(
         await until(lambda: world.acks == [0])
 
 
+async def test_a_tick_before_the_first_record_does_not_say_that_nothing_was_ever_done(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(lanes, "TICK_S", 0.01)
+    async with World() as world:
+        told = [Effects(sends=(out("tick"),))]
+        world.lane._tick = lambda: told.pop() if told else Effects()
+        await until(lambda: ("confirmed", "tick") in world.steps)
+        await asyncio.sleep(0.05)
+        assert world.lane.done_upto is None, "or the lag is that of the whole topic"
+        await world.submit(7)
+        await until(lambda: world.acks == [7])
+        assert world.lane.done_upto == 8
+
+
 async def test_rows_that_wait_are_read_by_the_folds_that_follow(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lanes, "LATER_S", 60)
     effects = {

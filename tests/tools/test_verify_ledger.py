@@ -100,6 +100,17 @@ def test_a_packet_that_was_put_in_is_named_by_both() -> None:
     assert_named(both(written(chain()), {**sealed(), place: other}), packet_id)
 
 
+@pytest.mark.parametrize(("hours_behind", "problem"), [(0, False), (25, False), (26, True)])
+def test_a_packet_that_no_entry_knows_is_a_problem_for_both_once_the_ledger_is_a_day_further(
+    hours_behind: int, problem: bool
+) -> None:
+    packet_id, _, at = sealed_packet()
+    other = SealedPacket(offset=0, packet_id="other/1", manifest_hash="sha256:" + "1" * 64)
+    hour = at - at % HOUR_MS + (hours_behind - 1) * HOUR_MS
+    found = both(written([entry_of(1, 0, hour, [other], None, SIGNER)]), sealed())
+    assert [[one for one in problems if packet_id in one] != [] for problems in found] == [problem, problem]
+
+
 def test_a_chain_that_somebody_else_made_anew_is_trusted_by_neither() -> None:
     assert_named(both(written(chain(Ed25519Signer.generate())), sealed()), "no key that is trusted")
 
