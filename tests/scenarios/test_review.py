@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from collections import defaultdict
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,23 @@ def taken(call: str, number: int) -> Outgoing:
     """One of the takers."""
     event = said("take", canonicalCallId=call, reviewer=f"r{number}", eventId=f"{call}-t{number}")
     return Outgoing("review-recorded", call.encode(), event.to_bytes())
+
+
+def test_a_review_falls_due_by_the_lines_time_without_any_event(stack: Endpoints, tmp_path: Path) -> None:
+    line = Line(stack, tmp_path)
+    line.create()
+    try:
+        line.start(("intake", "identity", "review"))
+        due = packet("late/1", manifestHash=HASH)
+        ahead = due.review.model_copy(update={"due_at": time.time_ns() // 1_000_000 + 3_600_000})
+        line.publish([packet_record(packet("soon/1", manifestHash=HASH).model_copy(update={"review": ahead}))])
+        line.publish([packet_record(due)])
+        (alert,) = line.wait("join-alerts", lambda seen: len(seen) >= 1)
+        assert (alert["kind"], alert["state"], alert["canonicalCallId"]) == ("review_overdue", "firing", "late")
+        firing = {one["canonicalCallId"]: one["firing"] for one in line.read("review-tasks")}
+        assert firing == {"late": ["review_overdue"], "soon": []}
+    finally:
+        line.end()
 
 
 def test_one_of_fifty_takers_wins_each_task_and_a_killed_stage_says_nothing_twice(
