@@ -35,6 +35,7 @@ COMMANDS: tuple[tuple[str, str, str, str], ...] = (
     ("why", "stream_app.cli.why", "why", "Say what is known of one call, by any of its names."),
     ("joins", "stream_app.cli.joins", "joins", "List calls that wait for evidence, and whose job it is."),
     ("alerts", "stream_app.cli.alerts", "alerts", "Look at join alerts, or forward them to a webhook."),
+    ("review", "stream_app.cli.review", "review", "Review packets: list, take, decide, promote to a test."),
     ("verify", "stream_app.cli.verify", "verify", "Check a manifest or packet against its stored bytes."),
     ("ledger", "stream_app.cli.ledger", "ledger", "Take out the ledger of what was sealed, and where it has come to."),
     ("keys", "stream_app.cli.keys", "keys", "Make and show the keys that manifests are signed with."),

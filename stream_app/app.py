@@ -206,6 +206,10 @@ def binding_of(stage: StageName, settings: Settings, telemetry: Telemetry) -> Bi
             return IdentityBinding(settings, telemetry, policy_of(settings))
         case "join":
             return JoinBinding(settings, telemetry, policy_of(settings))
+        case "review":
+            from stream_app.runtime.review_binding import ReviewBinding
+
+            return ReviewBinding(telemetry, policy_of(settings))
         case "seal":
             return SealBinding(
                 settings,

@@ -12,7 +12,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from stream_app.core.wire import WireError, read_json, write_json
 
-StageName = Literal["intake", "identity", "join", "seal", "ledger"]
+StageName = Literal["intake", "identity", "join", "seal", "ledger", "review"]
 _EXAMPLES = {
     "source_buckets": "provider-drop",
     "gateway_link_hosts": "example.org",
@@ -22,6 +22,9 @@ _EXAMPLES = {
     "peers": "http://worker-2:8471",
 }
 STAGES: tuple[StageName, ...] = ("intake", "identity", "join", "seal", "ledger")
+"""What a worker runs by itself."""
+FURTHER_STAGES: tuple[StageName, ...] = ("review",)
+"""What it runs where it is asked to."""
 
 
 class Settings(BaseSettings):

@@ -41,6 +41,8 @@ class Topic:
     max_message_bytes: int = 2 * MIB
     append_time: bool = False
     """Broker time on every record: what `clock` records are made of."""
+    beside: bool = False
+    """An input that a stage reads beside internal topics of the same key: it has as many partitions as they."""
     union: object | None = field(default=None, compare=False)
     """The discriminated union of `models`, where there is one."""
 
@@ -71,7 +73,13 @@ CALL_REPORTED = _input(events.CallReported, "A customer or support team named a 
 SELECTION_REQUESTED = _input(events.SelectionRequested, "Somebody asks for a call to be reviewed.")
 IDENTITY_LINKED = _input(events.IdentityLinked, "Names of one call belong together.")
 REVIEW_RECORDED = Topic(
-    "review-recorded", "input", "canonicalCallId", (events.ReviewRecorded,), "A reviewer's outcome.", append_time=True
+    "review-recorded",
+    "input",
+    "canonicalCallId",
+    (events.ReviewRecorded,),
+    "A reviewer's outcome.",
+    append_time=True,
+    beside=True,
 )
 PROVIDER_RECORDS = Topic(
     "provider-records", "input", "the producer's own", (),

@@ -68,7 +68,12 @@ PACKET_ROWS: tuple[Row, ...] = (
     _field("evaluationResult", "Score with rubric, versions and label.", "evaluation_result"),
     _field("redactionState", "Stated, never assumed.", "redaction_state", _UNREDACTED),
     _field("manifestHash", "SHA-256 over the manifest's stored bytes.", "manifest_hash", _SHA256SUM),
-    _field("reviewStatus", "Starts as queued; moving it comes with the review stage.", "review_status", _WHOLE, 6),
+    _field(
+        "reviewStatus",
+        "Starts as queued; the task on `review-tasks` moves, the packet and its manifest do not.",
+        "review_status",
+        "tests/core/test_reviewing.py::test_each_move_leads_where_its_row_says",
+    ),
     _reason(
         "customer_reported",
         "A `call-reported` event names the call. Finding it by account and time comes later.",

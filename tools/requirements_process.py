@@ -149,10 +149,12 @@ PROCESS_ROWS: tuple[Row, ...] = (
     Row(
         "Steps",
         "Queue review",
-        "Owner, due time and outcomes stand in the packet. The review stage and its tasks come later.",
-        ("stream_app.core.packet:Review",),
-        ("tests/core/gates/test_review.py::test_review",),
-        6,
+        "Each packet queues a task with owner, due time and outcomes; reviewers move it, once each.",
+        ("stream_app.core.reviewing:MOVES", "stream_app.pipeline.review:ReviewPartition"),
+        (
+            "tests/scenarios/test_review.py::"
+            "test_one_of_fifty_takers_wins_each_task_and_a_killed_stage_says_nothing_twice",
+        ),
     ),
     Row(
         "Export levels",
@@ -313,10 +315,12 @@ PROCESS_ROWS: tuple[Row, ...] = (
     Row(
         "Uses",
         "failure clusters become tests",
-        "The trigger `failure_cluster` selects; writing the fixture comes later.",
-        (_ROWS,),
-        ("tests/core/selection/test_reasons.py::test_a_request_names_its_trigger",),
-        6,
+        "The trigger `failure_cluster` selects; `stream-app review promote` writes the fixture.",
+        (_ROWS, "stream_app.core.fixtures:fixture_of"),
+        (
+            "tests/core/selection/test_reasons.py::test_a_request_names_its_trigger",
+            "tests/cli/test_review.py::test_a_promoted_packet_becomes_a_file_and_is_written_again_at_will",
+        ),
     ),
     Row(
         "Uses",

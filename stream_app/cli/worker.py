@@ -10,17 +10,18 @@ from contextlib import contextmanager
 
 import click
 
-from stream_app.settings import STAGES, Settings, StageName
+from stream_app.settings import FURTHER_STAGES, STAGES, Settings, StageName
 
 _EXTRA_GRACE_S = 7.0
 
 
 def _stages(_context: click.Context, _parameter: click.Parameter, value: str) -> tuple[StageName, ...]:
     names = [name.strip() for name in value.split(",") if name.strip()]
-    unknown = [name for name in names if name not in STAGES]
+    known = (*STAGES, *FURTHER_STAGES)
+    unknown = [name for name in names if name not in known]
     if unknown or not names:
-        raise click.BadParameter(f"unknown stage {', '.join(unknown) or '(none)'}; there are {', '.join(STAGES)}")
-    return tuple(stage for stage in STAGES if stage in names)
+        raise click.BadParameter(f"unknown stage {', '.join(unknown) or '(none)'}; there are {', '.join(known)}")
+    return tuple(stage for stage in known if stage in names)
 
 
 @click.command()
@@ -29,7 +30,7 @@ def _stages(_context: click.Context, _parameter: click.Parameter, value: str) ->
     default=",".join(STAGES),
     show_default=True,
     callback=_stages,
-    help="Which stages to run here, comma-separated; each is its own process and consumer group.",
+    help="Which stages to run here, comma-separated; each is its own process and consumer group; `review` if named.",
 )
 def worker(stages: tuple[StageName, ...]) -> None:
     """Run stages of the line until stopped (Ctrl-C or SIGTERM). Prints `ready <stage>` for each.
@@ -76,7 +77,7 @@ def worker(stages: tuple[StageName, ...]) -> None:
 
 
 @click.command()
-@click.argument("name", type=click.Choice(STAGES))
+@click.argument("name", type=click.Choice((*STAGES, *FURTHER_STAGES)))
 def stage(name: StageName) -> None:
     """Run one stage in this process, without a supervisor: for debugging, and for orchestrators that restart."""
     with _loading():

@@ -21,6 +21,8 @@ RUNBOOKS: dict[AlertKind, str] = {
     "orphan": "docs/runbooks/orphan.md",
     "identity_conflict": "docs/runbooks/identity-conflict.md",
     "source_silent": "docs/runbooks/source-silent.md",
+    "review_overdue": "docs/runbooks/review-overdue.md",
+    "review_ownerless": "docs/runbooks/review-overdue.md",
 }
 
 

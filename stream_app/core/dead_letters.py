@@ -15,6 +15,7 @@ DeadLetterReason = Literal[
     "invalid_envelope", "unknown_schema_version", "unknown_type", "wrong_topic", "invalid_event",
     "identity_missing", "identity_conflict", "account_lookup_unsupported", "invalid_internal", "late",
     "order_conflict", "unknown_provider", "not_readable", "unknown_shape", "content_refused", "defect",
+    "review_refused",
 ]  # fmt: skip
 
 
@@ -24,7 +25,7 @@ class DeadLetter(Model):
     schema_version: Literal[1] = 1
     reason: DeadLetterReason
     detail: str
-    stage: Literal["intake", "identity", "join", "seal", "ledger"]
+    stage: Literal["intake", "identity", "join", "seal", "ledger", "review"]
     position: Position
     received_at: Instant
     key: str | None
@@ -39,7 +40,7 @@ class DeadLetter(Model):
         *,
         reason: DeadLetterReason,
         detail: str,
-        stage: Literal["intake", "identity", "join", "seal", "ledger"],
+        stage: Literal["intake", "identity", "join", "seal", "ledger", "review"],
         position: Position,
         received_at: int,
         key: bytes | None,

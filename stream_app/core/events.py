@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Field, StrictBool, StringConstraints
+from pydantic import Field, StrictBool, StringConstraints, model_validator
 
 from stream_app.core.instants import Instant
 from stream_app.core.model import Identifier, Model, Sha256, Text
@@ -230,8 +230,18 @@ class ReviewRecorded(Event):
     manifest_hash: Annotated[str, StringConstraints(pattern=r"^sha256:[0-9a-f]{64}$")]
     version: Annotated[int, Field(ge=1, strict=True)]
     reviewer: Text
-    outcome: Literal["no_issue", "bug", "promote_to_regression", "needs_compliance_review"]
+    action: Literal["take", "release", "decide", "ignore"] = "decide"
+    """Only `decide` has an outcome."""
+    outcome: Literal["no_issue", "bug", "promote_to_regression", "needs_compliance_review"] | None = None
     note: Text | None = None
+    expected_revision: Annotated[int, Field(ge=1, strict=True)] | None = None
+    """The task's revision that the reviewer saw: where it has moved on, nothing is done."""
+
+    @model_validator(mode="after")
+    def _outcome_of_decisions(self) -> ReviewRecorded:
+        if (self.outcome is not None) != (self.action == "decide"):
+            raise ValueError("outcome: a decision has one, and nothing else has")
+        return self
 
 
 EVENT_TYPES: tuple[type[Event], ...] = (

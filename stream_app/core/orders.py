@@ -22,7 +22,9 @@ Priority = Literal["highest", "high", "medium", "low"]
 MissingReason = Literal[
     "never_seen", "declared_never", "schema_rejected", "fetch_failed", "redaction_failed", "withheld_by_policy"
 ]
-AlertKind = Literal["stuck", "timed_out", "orphan", "identity_conflict", "source_silent"]
+AlertKind = Literal[
+    "stuck", "timed_out", "orphan", "identity_conflict", "source_silent", "review_overdue", "review_ownerless"
+]
 
 
 class Missing(Model):

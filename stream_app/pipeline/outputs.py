@@ -11,7 +11,7 @@ from stream_app.core.orders import JoinAlert
 from stream_app.pipeline.ports import Incoming, Outgoing
 from stream_app.topics import DEAD_LETTERS, JOIN_ALERTS
 
-Stage = Literal["intake", "identity", "join", "seal", "ledger"]
+Stage = Literal["intake", "identity", "join", "seal", "ledger", "review"]
 
 
 def public(

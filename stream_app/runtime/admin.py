@@ -21,8 +21,12 @@ from stream_app.settings import Settings
 from stream_app.topics import DAY_MS, MIB, PROVIDER_RECORDS, TOPICS, Role, Topic
 
 TABLES: tuple[tuple[str, str], ...] = (
-    ("identity", "identity"), ("join", "join"), ("seal", "seal"), ("ledger", "ledger"),
-)  # fmt: skip
+    ("identity", "identity"),
+    ("join", "join"),
+    ("seal", "seal"),
+    ("ledger", "ledger"),
+    ("review", "review"),
+)
 """(stage, table): every table's changelog is a topic of its own."""
 
 CHANGELOG_MAX_BYTES = 8 * MIB
@@ -70,6 +74,10 @@ def _further_inputs(settings: Settings) -> list[Topic]:
     return [replace(PROVIDER_RECORDS, name=name) for name in settings.providers_by_topic() if name not in known]
 
 
+def _fixed(topic: Topic) -> bool:
+    return topic.role != "input" or topic.beside
+
+
 def wanted_topics(settings: Settings) -> tuple[WantedTopic, ...]:
     """Every topic a deployment needs, changelogs included."""
     common = {"min.insync.replicas": str(settings.min_insync_replicas)}
@@ -77,10 +85,10 @@ def wanted_topics(settings: Settings) -> tuple[WantedTopic, ...]:
         WantedTopic(
             name=settings.topic(topic.name),
             role=topic.role,
-            partitions=settings.input_partitions if topic.role == "input" else settings.internal_partitions,
+            partitions=settings.internal_partitions if _fixed(topic) else settings.input_partitions,
             replication_factor=settings.replication_factor,
             config=topic.config() | common,
-            any_count=topic.role == "input",
+            any_count=not _fixed(topic),
         )
         for topic in (*TOPICS, *_further_inputs(settings))
     ]

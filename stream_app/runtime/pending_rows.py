@@ -27,6 +27,12 @@ class PendingRows:
         """All that was held is stored now."""
         self._held.clear()
 
+    def let_go(self) -> None:
+        """Forget what the store has by now: for lanes that share a partition, of which none knows all commits."""
+        if self._held:
+            stored = self._stored.get_many(list(self._held))
+            self._held = {key: row for (key, row), was in zip(self._held.items(), stored, strict=True) if row != was}
+
     def get(self, key: bytes) -> bytes | None:
         """The row, or None."""
         return self._held[key] if key in self._held else self._stored.get(key)

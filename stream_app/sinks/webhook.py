@@ -35,6 +35,8 @@ SEVERITIES: dict[AlertKind, str] = {
     "orphan": "warning",
     "identity_conflict": "critical",
     "source_silent": "critical",
+    "review_overdue": "warning",
+    "review_ownerless": "warning",
 }
 TITLES: dict[AlertKind, str] = {
     "stuck": "A join is stuck",
@@ -42,6 +44,8 @@ TITLES: dict[AlertKind, str] = {
     "orphan": "Evidence without a call",
     "identity_conflict": "One alias, two calls",
     "source_silent": "A source is silent",
+    "review_overdue": "A review is overdue",
+    "review_ownerless": "A review has no owner",
 }
 _REFUSED = frozenset({400, 413, 422})
 _LATER = frozenset({408, 425, 429})

@@ -15,7 +15,7 @@ from stream_app.core.evidence import KIND_ORDER
 from stream_app.core.orders import AlertKind, CompletedBy, MissingReason, SelectionReason
 from stream_app.core.packet import Status
 
-Stage = Literal["intake", "identity", "join", "seal", "ledger", "gateway"]
+Stage = Literal["intake", "identity", "join", "seal", "ledger", "review", "gateway"]
 """Who speaks: the line's stages, and the gateway before them."""
 Disposition = Literal["used", "expired_unselected", "duplicate", "conflict", "late", "parked", "dead_letter"]
 AlertState = Literal["firing", "resolved"]

@@ -37,6 +37,7 @@ ZEROED: dict[Stage, tuple[str, ...]] = {
     "join": ("stream_app_events_total", "stream_app_dead_letters_total", "stream_app_join_alerts_total"),
     "seal": ("stream_app_dead_letters_total", "stream_app_store_errors_total"),
     "ledger": ("stream_app_dead_letters_total",),
+    "review": ("stream_app_dead_letters_total", "stream_app_join_alerts_total"),
     "gateway": ("stream_app_webhooks_total", "stream_app_store_errors_total"),
 }
 """Counters a stage shows at 0 from its start: `increase()` does not see the first event of a series born with it."""

@@ -10,7 +10,7 @@ WITHOUT_OWN_TEST: tuple[tuple[str, str], ...] = (
     ("dev/__init__.py", "a docstring: the map of the room"),
     ("core/claims/__init__.py", "the map of the room; its tests are those of its modules"),
     ("core/model.py", "conventions only; every model's test goes through it"),
-    ("core/reviews.py", "shapes whose stages come later; tests/house/test_schemas.py holds them"),
+    ("core/reviews.py", "shapes only; tests/core/test_reviewing.py moves them, tests/house/test_schemas.py holds them"),
     ("pipeline/ports.py", "protocols and plain records: nothing in it decides"),
 )
 """Module below stream_app, and why it has no test file of its own."""

@@ -133,7 +133,10 @@ def test_settings_decide_counts_replicas_and_names() -> None:
     assert admin.changelog_name(settings, "join", "join") == "eu.evidence-join-join-changelog"
     assert len(wanted) == len(TOPICS) + len(admin.TABLES)
     assert all(name.startswith("eu.") for name in wanted)
-    assert {one.partitions for one in wanted.values() if one.role == "input"} == {3}
+    inputs = {name: one for name, one in wanted.items() if one.role == "input"}
+    beside = inputs.pop("eu.review-recorded")
+    assert {one.partitions for one in inputs.values()} == {3}
+    assert (beside.partitions, beside.any_count) == (6, False), "read beside the packets of the same calls"
     assert {one.partitions for one in wanted.values() if one.role != "input"} == {6}
     assert {one.replication_factor for one in wanted.values()} == {3}
     assert {one.config["min.insync.replicas"] for one in wanted.values()} == {"2"}

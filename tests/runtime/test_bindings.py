@@ -20,7 +20,7 @@ from stream_app.runtime.breaker import Breaker
 from stream_app.runtime.concurrent_lane import ConcurrentLane
 from stream_app.runtime.memory_rows import MemoryRows
 from stream_app.runtime.progress import Progress, row_key
-from stream_app.settings import STAGES, Settings
+from stream_app.settings import FURTHER_STAGES, STAGES, Settings
 from stream_app.topics import TOPICS
 from tests import stories
 from tests.examples import contract_order, contract_sources
@@ -185,10 +185,10 @@ async def test_intake_tells_the_time_from_its_start_to_its_stop(intake: IntakeBi
 
 
 def test_every_stage_is_bound_and_its_table_has_a_changelog_topic() -> None:
-    bound = [app.binding_of(stage, SETTINGS, telemetry.disabled()) for stage in STAGES]
-    assert [binding.stage for binding in bound] == list(STAGES)
+    bound = [app.binding_of(stage, SETTINGS, telemetry.disabled()) for stage in (*STAGES, *FURTHER_STAGES)]
+    assert [binding.stage for binding in bound] == [*STAGES, *FURTHER_STAGES]
     assert {(one.stage, one.table) for one in bound if one.table is not None} == set(TABLES)
-    roles = {topic.name: topic.role for topic in TOPICS}
+    roles = {topic.name: "input" if topic.role == "input" and not topic.beside else "internal" for topic in TOPICS}
     for binding in bound:
         assert set(binding.topics) <= roles.keys()
         if binding.table is not None:

@@ -38,3 +38,13 @@ def test_what_is_dropped_before_it_was_stored_is_gone() -> None:
     stored = MemoryRows()
     PendingRows(stored).hold({b"a": b"1"})
     assert PendingRows(stored).get(b"a") is None
+
+
+def test_what_another_lane_has_stored_is_let_go_and_the_rest_still_counts() -> None:
+    stored = MemoryRows()
+    rows = PendingRows(stored)
+    rows.hold({b"a": b"1", b"b": b"2", b"c": None})
+    stored.write([(b"a", b"1")])
+    rows.let_go()
+    stored.write([(b"a", b"later")])
+    assert rows.get_many([b"a", b"b", b"c"]) == [b"later", b"2", None]

@@ -36,7 +36,7 @@ def test_names_are_unique() -> None:
 
 
 def test_label_sets_are_those_of_the_models() -> None:
-    assert get_args(catalogue.Stage) == (*settings.STAGES, "gateway")
+    assert get_args(catalogue.Stage) == (*settings.STAGES, *settings.FURTHER_STAGES, "gateway")
     assert get_args(Kind) == KIND_ORDER == catalogue.KIND.values
     assert set(catalogue.EVENT_TYPE.values) == {event.TYPE for event in EVENT_TYPES} | {"unknown"}
     partitions = settings.Settings.model_fields["internal_partitions"].metadata
