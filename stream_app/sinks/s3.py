@@ -106,7 +106,9 @@ class S3ObjectStore:
         """Write the object unless one is there (`If-None-Match: *`).
 
         "exists" may also mean that an earlier try of this very call went through and its answer was lost: the
-        caller reads it back and compares. A 409 (two conditional writes at once) is tried again, as AWS asks.
+        caller reads it back and compares. A store that refuses to write over a locked object (400 or 403, "WORM")
+        says the same: something is there. Any other 403 is ObjectDenied. A 409 (two conditional writes at once) is
+        tried again, as AWS asks.
         """
         for attempt in range(_CONFLICT_ATTEMPTS):
             try:
@@ -114,7 +116,7 @@ class S3ObjectStore:
                 return "stored"
             except ClientError as error:
                 status = _status(error)
-                if status == 412:
+                if status == 412 or _is_locked(error):
                     return "exists"
                 if status != 409:
                     raise _typed(uri, error) from error
@@ -263,6 +265,12 @@ def _status(error: ClientError) -> int:
     return int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
 
 
+def _is_locked(error: ClientError) -> bool:
+    """Whether the store says that a lock is in the way, in so many words: a bare 403 may as well be missing rights."""
+    told = error.response.get("Error", {})
+    return _status(error) in (400, 403) and "WORM" in f"{told.get('Code', '')} {told.get('Message', '')}"
+
+
 def _typed(uri: str, error: Exception) -> StoreError:
     """The error of the port that a caller can act on."""
     if isinstance(error, ParamValidationError):
@@ -277,7 +285,7 @@ def _typed(uri: str, error: Exception) -> StoreError:
     if status == 404:
         return ObjectMissing(uri, detail)
     # A lock refuses with 403 on AWS and SeaweedFS, with 400 and these words on others.
-    if status in (401, 403) or (status == 400 and "WORM" in detail):
+    if status in (401, 403) or _is_locked(error):
         return ObjectDenied(uri, detail)
     return StoreError(uri, detail)
 

@@ -142,7 +142,7 @@ def test_the_public_conversations_add_up(stack: Endpoints) -> None:
     assert {"failed_tool_call", "regression_candidate"} <= set(figures["reasons"])
 
 
-@pytest.mark.parametrize("moment", ["starting the worker: 0 of 4", "replaying events"])
+@pytest.mark.parametrize("moment", ["starting the worker: 0 of", "replaying events"])
 def test_ctrl_c_stops_what_it_started_and_only_that(stack: Endpoints, moment: str, tmp_path: Path) -> None:
     before = set((stack.root / "demo").glob("*"))
     log = tmp_path / "log"

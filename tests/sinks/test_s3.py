@@ -202,6 +202,30 @@ async def test_a_conflict_is_tried_again() -> None:
     assert left == []
 
 
+def _refusal(status: int, code: str, message: str) -> bytes:
+    body = f"<Error><Code>{code}</Code><Message>{message}</Message></Error>".encode()
+    return b"HTTP/1.1 %d x\r\nContent-Type: application/xml\r\nContent-Length: %d\r\n\r\n%s" % (
+        status, len(body), body,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("status", [400, 403])
+async def test_a_lock_in_the_way_of_a_put_once_says_that_something_is_there(status: int) -> None:
+    server, endpoint = await _answering(_refusal(status, "ObjectLocked", "Object is WORM protected"))
+    async with server, S3ObjectStore(endpoint_url=endpoint, access_key="a", secret_key="b", attempts=1) as store:
+        assert await store.put_once("s3://bucket/key", b"", media_type="text/plain") == "exists"
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "error"), [(403, "AccessDenied", ObjectDenied), (400, "InvalidRequest", StoreError)]
+)
+async def test_a_refusal_without_a_lock_is_no_sign_of_an_object(status: int, code: str, error: type[Exception]) -> None:
+    server, endpoint = await _answering(_refusal(status, code, "no"))
+    async with server, S3ObjectStore(endpoint_url=endpoint, access_key="a", secret_key="b", attempts=1) as store:
+        with pytest.raises(error):
+            await store.put_once("s3://bucket/key", b"", media_type="text/plain")
+
+
 async def test_requests_say_whose_they_are() -> None:
     asked: list[bytes] = []
 

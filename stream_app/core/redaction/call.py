@@ -57,20 +57,31 @@ class _Open:
 class CallRules:
     """The rules over one call, in two parts, so that a model may look at what they leave open in between."""
 
-    def __init__(self, turns: Sequence[Turn], organisations: frozenset[str] = frozenset()) -> None:
-        """`organisations`: lower-case words that are never a person's name."""
+    def __init__(
+        self, turns: Sequence[Turn], organisations: frozenset[str] = frozenset(), before: CallRules | None = None
+    ) -> None:
+        """`organisations`: lower-case words that are never a person's name.
+
+        `before`: rules that read the same call before it was masked; turns that kept their text are not cut up again.
+        """
         self._texts = [turn.text for turn in turns]
         organisations = organisations | organisations_of(self._texts)
         self._organisations = organisations
         # 1. Cut every turn into units.
-        self._units = [units_of(text) for text in self._texts]
-        self._runs = [runs_of(each) for each in self._units]
+        cut = before.cut() if before is not None else {}
+        both = [cut[text] if text in cut else _cut(text) for text in self._texts]
+        self._units = [units for units, _ in both]
+        self._runs = [runs for _, runs in both]
         # 2. The rules, turn by turn.
         state = _Open()
         self._found = [
             _turn_spans(number, turn, self._units[number], self._runs[number], state, organisations)
             for number, turn in enumerate(turns)
         ]
+
+    def cut(self) -> dict[str, tuple[list[Unit], list[Run]]]:
+        """Each turn's text, and what it was cut into; never changed afterwards."""
+        return dict(zip(self._texts, zip(self._units, self._runs, strict=True), strict=True))
 
     def doubtful(self) -> list[int]:
         """Numbers of the turns that hold a word which is neither ordinary nor masked by now."""
@@ -98,6 +109,11 @@ class CallRules:
                 found[number] += more
         # 6. Merge.
         return [_joined(merged(spans), self._texts[number]) for number, spans in enumerate(found)]
+
+
+def _cut(text: str) -> tuple[list[Unit], list[Run]]:
+    units = units_of(text)
+    return units, runs_of(units)
 
 
 def _blanked(text: str, spans: Sequence[Span]) -> str:

@@ -38,12 +38,16 @@ def leaks_of(
     *,
     extra: Mapping[int, Sequence[Span]] = NOTHING,
     organisations: frozenset[str] = frozenset(),
+    before: CallRules | None = None,
 ) -> Leaks:
-    """What leaks in text that calls itself redacted. `extra`: what a model found, by the turn's number."""
+    """What leaks in text that calls itself redacted. `extra`: what a model found, by the turn's number.
+
+    `before`: the rules that masked it, or read the same text: their work is used again, their findings are not.
+    """
     blank = [Turn(turn.speaker, without_masks(turn.text)) for turn in turns]
     blocking: list[tuple[int, Span]] = []
     remask: list[tuple[int, Span]] = []
-    for number, spans in enumerate(CallRules(blank, organisations).spans(extra, known)):
+    for number, spans in enumerate(CallRules(blank, organisations, before).spans(extra, known)):
         for span in spans:
             inside = blank[number].text[span.start : span.end]
             if not any(character.isalnum() for character in inside):

@@ -49,11 +49,11 @@ _NO_NAME = words("mhm umm hmmm yea ya ah ahh aww gotcha yall ma'am okey haha ha 
 def name_spans(units: list[Unit], text: str, asked: bool, organisations: frozenset[str]) -> list[Span]:
     """Names by their cues. `asked`: a name was asked for just now; `organisations`: lower-case words that are none."""
     found: list[Span] = []
-    cased = any(character.isupper() for character in text)
+    cased = text != text.lower()
     words = [unit.value for unit in units]
     for at, word in enumerate(words):
-        strong = word in _STRONG_LAST and _ends(words, at, STRONG)
-        weak = not strong and word in _WEAK_LAST and _ends(words, at, WEAK)
+        strong = word in _STRONG_BY_LAST and _ends(words, at, _STRONG_BY_LAST[word])
+        weak = not strong and word in _WEAK_BY_LAST and _ends(words, at, _WEAK_BY_LAST[word])
         if not (strong or weak):
             continue
         if weak and word in _ALWAYS_WEAK and not asked and not (cased and word in ("it's", "with", "for")):
@@ -130,9 +130,16 @@ def _is_name(unit: Unit, text: str, cased: bool, organisations: frozenset[str]) 
     return len(word) > 1 and (text[unit.start].isupper() or not cased)
 
 
-def _ends(words: list[str], at: int, cues: tuple[tuple[str, ...], ...]) -> bool:
-    return any(tuple(words[max(0, at + 1 - len(cue)) : at + 1]) == cue for cue in cues)
+def _ends(words: list[str], at: int, befores: tuple[list[str], ...]) -> bool:
+    """Whether one of these stands right before the word at `at`."""
+    return [] in befores or any(at >= len(before) and words[at - len(before) : at] == before for before in befores)
 
 
-_STRONG_LAST = frozenset(cue[-1] for cue in STRONG)
-_WEAK_LAST = frozenset(cue[-1] for cue in WEAK)
+def _by_last(cues: tuple[tuple[str, ...], ...]) -> dict[str, tuple[list[str], ...]]:
+    """By a cue's last word what stands before it: only that is compared, for each word of each call is asked."""
+    lasts = dict.fromkeys(cue[-1] for cue in cues)
+    return {last: tuple(list(cue[:-1]) for cue in cues if cue[-1] == last) for last in lasts}
+
+
+_STRONG_BY_LAST = _by_last(STRONG)
+_WEAK_BY_LAST = _by_last(WEAK)

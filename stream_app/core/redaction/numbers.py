@@ -74,13 +74,21 @@ def _kind(units: list[Unit], run: Run, asked: str | None, dictating: bool) -> tu
 
 
 def is_free(units: list[Unit], run: Run) -> bool:
-    """Whether nothing around the number makes it a time, an amount, a count, or a flight ("BA2490")."""
+    """Whether nothing around the number makes it a time, an amount, a count, a range ("between 91 and 53") or a
+    flight ("BA2490")."""
     before, after = _word(units, run.first - 1), _word(units, run.last + 1)
     if after in NOT_PERSONAL_AFTER or before in MONEY or _clock(units, run):
         return False
     glued = run.first > 0 and units[run.first - 1].end == run.start and units[run.first - 1].kind in "wl"
+    if before == "between" and _two(units, run):
+        return False
     near = [unit.value for unit in units[max(0, run.first - 3) : run.first]]
     return not glued and "flight" not in near
+
+
+def _two(units: list[Unit], run: Run) -> bool:
+    """Whether this is a range: two numbers with "and" between them, and no other joint."""
+    return [unit.value for unit in units[run.first : run.last + 1] if unit.kind != "d"] == ["and"]
 
 
 def _long(digits: str, cue: str | None) -> str:

@@ -50,12 +50,20 @@ class Run:
 
 def units_of(text: str) -> list[Unit]:
     """The turn, cut up."""
-    tokens = [(match.start(), match.end(), match.group().lower().replace("’", "'")) for match in _TOKEN.finditer(text)]
+    lowered = text.lower().replace("’", "'")
+    if len(lowered) == len(text):
+        tokens = [(*match.span(), match.group()) for match in _TOKEN.finditer(lowered)]
+    else:  # A few capitals are two characters in lower case: places would move.
+        tokens = [(*match.span(), match.group().lower().replace("’", "'")) for match in _TOKEN.finditer(text)]
     out: list[Unit] = []
     at = 0
     count = len(tokens)
     while at < count:
         start, end, low = tokens[at]
+        if end - start > 1 and low[0].isalpha() and low not in _NUMERAL:
+            out.append(Unit(start, end, "w", low))
+            at += 1
+            continue
         if low.isdigit():
             out.append(Unit(start, end, "d", low))
             at += 1

@@ -18,6 +18,7 @@ _PHONE = re.compile(
 )
 _SSN = re.compile(r"(?<![\d-])(?!000|666|9\d\d)\d{3}([- ])\d{2}\1\d{4}(?![\d-])")
 _ID = re.compile(r"\b(?=[A-Z0-9-]*\d[A-Z0-9-]*\d[A-Z0-9-]*\d[A-Z0-9-]*\d)[A-Z]{1,5}-?\d[A-Z0-9]{4,}(?:-\d+)?\b")
+_DIGIT = re.compile(r"\d")
 _URL = re.compile(r"\bhttps?://\S+|\bwww\.\S+", re.IGNORECASE)
 
 
@@ -26,7 +27,7 @@ def written_spans(text: str) -> list[Span]:
     found: list[Span] = []
     if "@" in text:
         found += [Span(*match.span(), "EMAIL", "written") for match in _EMAIL.finditer(text)]
-    if not any(character.isdigit() for character in text):
+    if _DIGIT.search(text) is None:
         return found
     found += [Span(*match.span(), "IP", "written") for match in _IPV4.finditer(text)]
     if text.count(":") > 2:

@@ -66,7 +66,9 @@ def clear(
     if stated_redacted:
         blank = [Turn(turn.speaker, without_masks(turn.text)) for turn in turns]
         rules = CallRules(blank, organisations)
-        found = leaks_of(turns, known, extra=_looked_at(blank, rules, use_model), organisations=organisations)
+        found = leaks_of(
+            turns, known, extra=_looked_at(blank, rules, use_model), organisations=organisations, before=rules
+        )
         if found.blocking or not found.remask:
             return Cleared(body, None, found.says())
         spans: list[list[Span]] = [[] for _ in turns]
@@ -79,7 +81,7 @@ def clear(
     report = report_of(
         turns, spans, version=VERSION, model=ENGINE if use_model else None, measured=measured(model=use_model)
     )
-    left = leaks_of(read_transcript(copy)[1], known, organisations=organisations)
+    left = leaks_of(read_transcript(copy)[1], known, organisations=organisations, before=rules)
     return Cleared(copy, report, left.says())
 
 
