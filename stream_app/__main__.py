@@ -38,8 +38,14 @@ COMMANDS: tuple[tuple[str, str, str, str], ...] = (
     ("review", "stream_app.cli.review", "review", "Review packets: list, take, decide, promote to a test."),
     ("verify", "stream_app.cli.verify", "verify", "Check a manifest or packet against its stored bytes."),
     ("ledger", "stream_app.cli.ledger", "ledger", "Take out the ledger of what was sealed, and where it has come to."),
-    ("keys", "stream_app.cli.keys", "keys", "Make and show the keys that manifests are signed with."),
+    (
+        "keys",
+        "stream_app.cli.keys",
+        "keys",
+        "Keys that sign manifests, and keys of private values.",
+    ),
     ("audit", "stream_app.cli.audit", "audit", "Account for every input position."),
+    ("dead-letters", "stream_app.cli.dead_letters", "dead_letters", "What could not be used: list, show, send again."),
     (
         "partitions",
         "stream_app.cli.partitions",

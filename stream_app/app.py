@@ -6,6 +6,7 @@ A room that one stage alone needs is imported for that stage: loading them all i
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING
@@ -23,13 +24,16 @@ from stream_app.topics import INTAKE_TOPICS
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from stream_app.engines.concealing import MasterKeys
     from stream_app.engines.redaction.pool import RedactionPool
     from stream_app.engines.signing import Ed25519Signer
     from stream_app.gateway.content import InlineContent
     from stream_app.gateway.server import Gateway
+    from stream_app.pipeline.call_keys import CallKeys
     from stream_app.providers.privacy import Screen
     from stream_app.runtime.call_api import CallApi
     from stream_app.runtime.stage_line import StageLine
+    from stream_app.sinks.key_rings import KeyRings
     from stream_app.sinks.links import LinkFetcher
     from stream_app.sinks.s3 import S3ObjectStore
     from stream_app.sinks.staged import StagedStore
@@ -73,6 +77,48 @@ def staged_store(settings: Settings) -> StagedStore | None:
     else:
         return None
     return StagedStore(object_store(settings), StagingCipher(keys_of(text)), settings.staging_bucket)
+
+
+def call_keys(settings: Settings) -> CallKeys | None:
+    """The keys of private values (an async context manager); None where no master key is set.
+
+    Raises MasterKeyError, OSError.
+    """
+    rings = key_rings(settings)
+    if rings is None:
+        return None
+    from stream_app.engines.concealing import ContentCipher
+    from stream_app.pipeline.call_keys import CallKeys
+
+    return CallKeys(rings, ContentCipher, lambda: time.monotonic_ns() // 1_000_000)
+
+
+def key_rings(settings: Settings) -> KeyRings | None:
+    """Where those keys lie (an async context manager); None where no master key is set. Raises as `call_keys`."""
+    wrapping = master_keys(settings)
+    if wrapping is None:
+        return None
+    from stream_app.engines.concealing import new_seed
+    from stream_app.sinks.key_rings import KeyRings
+
+    return KeyRings(object_store(settings), wrapping, settings.key_bucket, new_seed)
+
+
+def master_keys(settings: Settings) -> MasterKeys | None:
+    """What wraps the keys of private values; None where none is set. Raises MasterKeyError, OSError."""
+    if settings.master_key_file is not None:
+        text = settings.master_key_file.read_text()
+    elif settings.master_key is not None:
+        text = settings.master_key.get_secret_value()
+    else:
+        return None
+    from stream_app.engines.concealing import MasterKeyError, MasterKeys
+    from stream_app.engines.encryption import KeyFormatError, keys_of
+
+    try:
+        return MasterKeys(keys_of(text))
+    except KeyFormatError as error:
+        raise MasterKeyError(f"the master key: {error}") from None
 
 
 def link_fetcher(settings: Settings) -> LinkFetcher:
@@ -201,7 +247,7 @@ def binding_of(stage: StageName, settings: Settings, telemetry: Telemetry) -> Bi
     """The stage, wired to what it needs."""
     match stage:
         case "intake":
-            return IntakeBinding(settings, telemetry, inline_content(settings))
+            return IntakeBinding(settings, telemetry, inline_content(settings), call_keys(settings))
         case "identity":
             return IdentityBinding(settings, telemetry, policy_of(settings))
         case "join":
@@ -219,6 +265,7 @@ def binding_of(stage: StageName, settings: Settings, telemetry: Telemetry) -> Bi
                 policy_of(settings),
                 redaction_pool(settings),
                 sign=signer(settings),
+                keys=call_keys(settings),
             )
         case "ledger":
             return LedgerBinding(settings, telemetry, signer(settings))

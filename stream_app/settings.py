@@ -75,6 +75,14 @@ class Settings(BaseSettings):
     """Encrypts what is staged: 32 bytes in base64. Several, one a line: the first encrypts, all decrypt."""
     staging_key_file: Path | None = None
     """A file that holds it, in place of the variable."""
+    key_bucket: str = "call-keys"
+    """Where the keys of private values lie, wrapped by the master key: a bucket, or one with a prefix, that keeps no
+    versions. What is removed from it is erased everywhere."""
+    master_key: SecretStr | None = None
+    """Wraps those keys: 32 bytes in base64 (`stream-app keys master`); several, one a line: the first wraps, all
+    unwrap. Without one private values end at intake, and dead letters hold their originals as they came."""
+    master_key_file: Path | None = None
+    """A file that holds it, in place of the variable."""
     redaction: Literal["off", "rules", "rules_and_model"] = "rules_and_model"
     """How transcripts are made safe to show. off: only what is stated to be redacted is used, as it came. Otherwise one
     that is not is masked here, and each is searched for what it still holds; `rules` alone miss some names."""

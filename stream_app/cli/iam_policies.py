@@ -18,14 +18,16 @@ from stream_app.settings import Settings
               help="Where what is raw lies: never the packet bucket itself.")  # fmt: skip
 @click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="Write <role>.json files there.")
 def iam_policies(role: str | None, raw_bucket: str, out: Path | None) -> None:
-    """Print the IAM policies of sealer, gateway, reviewers and restricted readers, for the buckets of the settings.
+    """Print the IAM policies of all roles, for the buckets of the settings.
 
     Exit codes: 0 printed or written · 2 wrong usage or settings.
     """
     settings = Settings()
     if _within(raw_bucket, settings.packet_bucket) or _within(settings.packet_bucket, raw_bucket):
         raise click.UsageError(f"{raw_bucket} lies in the packet bucket: reviewers could read it; use another one")
-    places = Places(settings.packet_bucket, raw_bucket, settings.staging_bucket, settings.source_buckets)
+    places = Places(
+        settings.packet_bucket, raw_bucket, settings.staging_bucket, settings.source_buckets, settings.key_bucket
+    )
     made: dict[str, dict[str, Any]] = {name: iam_policy(name, places) for name, _, _ in ROLES}
     if out is not None:
         out.mkdir(parents=True, exist_ok=True)

@@ -9,6 +9,7 @@ from typing import NoReturn
 
 import click
 
+from stream_app.cli.call_keys import destroy, master, rewrap
 from stream_app.core.attestation import TrustedKey
 from stream_app.core.instants import parse_instant
 from stream_app.engines.signing import (
@@ -34,7 +35,11 @@ class _Instant(click.ParamType):
 
 @click.group()
 def keys() -> None:
-    """Make and show the keys that manifests are signed with."""
+    """Make and show the keys that manifests are signed with; make, rewrap and destroy those of private values."""
+
+
+for _command in (master, destroy, rewrap):
+    keys.add_command(_command)
 
 
 @keys.command()

@@ -7,21 +7,22 @@ cannot read what is raw, whatever address they are given.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
-Role = Literal["sealer", "gateway", "reviewer", "restricted"]
-Place = Literal["packets", "raw", "staging", "sources"]
-Right = Literal["read", "write", "list"]
+Role = Literal["sealer", "gateway", "reviewer", "restricted", "eraser"]
+Place = Literal["packets", "raw", "staging", "sources", "keys"]
+Right = Literal["read", "write", "list", "delete"]
 
 ROLES: tuple[tuple[Role, str, tuple[tuple[Place, tuple[Right, ...]], ...]], ...] = (
     (
         "sealer",
-        "the seal stage: reads sources, writes packets and raw artifacts once, deletes nothing",
+        "the workers: read sources, write packets, raw artifacts and new keys once, delete nothing",
         (
             ("packets", ("read", "write", "list")),
             ("raw", ("read", "write", "list")),
             ("staging", ("read", "list")),
             ("sources", ("read",)),
+            ("keys", ("read", "write", "list")),
         ),
     ),
     (
@@ -35,13 +36,19 @@ ROLES: tuple[tuple[Role, str, tuple[tuple[Place, tuple[Right, ...]], ...]], ...]
         "security and compliance: redacted packets, and what is raw",
         (("packets", ("read", "list")), ("raw", ("read", "list"))),
     ),
+    (
+        "eraser",
+        "whoever carries out requests for erasure: destroys keys, and reads nothing that they opened",
+        (("keys", ("read", "write", "list", "delete")),),
+    ),
 )
-"""(role, who it is, what it may do where). What does not stand here is denied; nobody may delete."""
+"""(role, who it is, what it may do where). What does not stand here is denied; keys alone are ever deleted."""
 
 _ACTIONS: dict[Right, tuple[str, ...]] = {
     "read": ("s3:GetObject",),
     "write": ("s3:PutObject",),
     "list": ("s3:ListBucket",),
+    "delete": ("s3:DeleteObject",),
 }
 _WITHHELD = ("s3:GetObject", "s3:GetObjectVersion", "s3:PutObject", "s3:DeleteObject", "s3:DeleteObjectVersion")
 
@@ -54,6 +61,7 @@ class Places:
     raw: str
     staging: str
     sources: tuple[str, ...]
+    keys: str
 
     def of(self, place: Place) -> tuple[str, ...]:
         """The buckets of this place."""
@@ -79,9 +87,7 @@ def iam_policy(role: str, places: Places) -> dict[str, Any]:
             for right in rights:
                 statements.append(_allowed(place, right, bucket))
     allowed = {bucket for place, _ in given for bucket in places.of(place)}
-    others = sorted(
-        {bucket for place in ("packets", "raw", "staging", "sources") for bucket in places.of(place)} - allowed
-    )
+    others = sorted({bucket for place in get_args(Place) for bucket in places.of(place)} - allowed)
     if others:
         statements.append(
             {

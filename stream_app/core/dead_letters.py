@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from base64 import b64encode
-from hashlib import sha256
-from typing import Literal
+from typing import Any, Literal
 
+from stream_app.core.concealment import UNKEYED, Concealer, private_of
 from stream_app.core.evidence import Position
 from stream_app.core.instants import Instant
 from stream_app.core.model import Model
+from stream_app.core.wire import write_json
 
 DeadLetterReason = Literal[
     "not_json", "duplicate_key", "not_a_number", "invalid_text", "not_an_object", "tombstone", "oversize",
@@ -33,6 +34,8 @@ class DeadLetter(Model):
     body: str | None
     body_size_bytes: int
     body_sha256: str | None
+    concealed: str | None = None
+    """Key, headers and body, encrypted (`core.concealment`); those fields are then empty, and the digest is keyed."""
 
     @classmethod
     def of(
@@ -46,17 +49,34 @@ class DeadLetter(Model):
         key: bytes | None,
         value: bytes | None,
         headers: tuple[tuple[str, bytes], ...] = (),
+        concealer: Concealer = UNKEYED,
     ) -> DeadLetter:
-        """Wrap the original record."""
+        """Wrap the original record; it is concealed under the name of where it stood."""
+        said: dict[str, Any] = {
+            "key": None if key is None else b64encode(key).decode(),
+            "headers": tuple((name, b64encode(content or b"").decode()) for name, content in headers),
+            "body": None if value is None else b64encode(value).decode(),
+        }
+        concealed = concealer.conceal(letter_name(position), received_at, write_json(said))
+        if concealed is not None:
+            said = {"key": None, "headers": (), "body": None, "concealed": concealed}
         return cls(
             reason=reason,
             detail=detail[:500],
             stage=stage,
             position=position,
             received_at=received_at,
-            key=None if key is None else b64encode(key).decode(),
-            headers=tuple((name, b64encode(content or b"").decode()) for name, content in headers),
-            body=None if value is None else b64encode(value).decode(),
             body_size_bytes=len(value or b""),
-            body_sha256=None if value is None else sha256(value).hexdigest(),
+            body_sha256=None if value is None else concealer.fingerprint(value),
+            **said,
         )
+
+    def with_original(self, content: bytes) -> DeadLetter:
+        """The same letter with its original in the open. Raises ValueError for what is no original."""
+        said = private_of(content)
+        return self.from_dict({**self.to_dict(), **said, "concealed": None})
+
+
+def letter_name(position: Position) -> str:
+    """The name under whose key a letter's original is concealed."""
+    return f"dead-letter:{position.key()}"

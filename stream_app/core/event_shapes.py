@@ -7,7 +7,6 @@ writes what the model would write, byte for byte; wherever that is not sure it s
 
 from __future__ import annotations
 
-from hashlib import sha256
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
@@ -17,18 +16,22 @@ from msgspec import UNSET, Meta, UnsetType
 from pydantic import StringConstraints
 from pydantic.fields import FieldInfo
 
-from stream_app.core.events import Event, ToolCall
-from stream_app.core.identities import TRACE_SCHEME
+from stream_app.core.concealment import FIELD, PRIVATE_FIELDS, UNKEYED, Concealer, content_of
+from stream_app.core.events import Event
+from stream_app.core.evidence import shown
+from stream_app.core.identities import TRACE_SCHEME, by_precedence
 from stream_app.core.instants import Instant, format_instant, is_canonical, parse_instant
 from stream_app.core.model import NO_CONTROLS, Model
-from stream_app.core.summaries import summarise
 from stream_app.core.wire import Json, is_usual, write_checked
 
 _ENCODER = msgspec.json.Encoder(order="deterministic")
 _NEVER = Annotated[str, Meta(min_length=1, max_length=0)] | UnsetType
 """A field that no value fits: what the model would know by this name, the struct leaves to it."""
-_WRITTEN_ONLY = ("argumentSummary", "argumentsSha256", "resultSummary", "resultSha256")
-"""Fields of a reduced tool call that no producer can state."""
+_OF_TOOLS = ("argumentSummary", "argumentsSha256", "resultSummary", "resultSha256")
+_WRITTEN_ONLY: dict[str, tuple[str, ...]] = {
+    name: (FIELD, *_OF_TOOLS) if "result" in private else (FIELD,) for name, private in PRIVATE_FIELDS.items()
+}
+"""Fields of a reduced event that no producer can state."""
 
 
 class Reduced(msgspec.Struct, frozen=True):
@@ -57,10 +60,15 @@ class Shape:
         }
         self._instants = [name for name, kind in _hints(model).items() if _inner(kind) == Instant]
         self._numbers = _numbers_in(model)
-        self._tool = model is ToolCall
+        self._private = tuple((public, _python_name(model, public)) for public in PRIVATE_FIELDS.get(model.TYPE, ()))
 
-    def reduce(self, document: dict[str, Json], text: bytes) -> Reduced | None:
-        """The event in a document that `read_json` gave of `text`; None where the model must look at it."""
+    def reduce(
+        self, document: dict[str, Json], text: bytes, concealer: Concealer = UNKEYED, received_at: int = 0
+    ) -> Reduced | None:
+        """The event in a document that `read_json` gave of `text`; None where the model must look at it.
+
+        `received_at` as in `evidence.reduce_event`.
+        """
         if None in document.values():
             nulls = [name for name, value in document.items() if value is None and name in self._nullable]
             document = document.copy()
@@ -83,16 +91,46 @@ class Shape:
         for path, names in self._numbers:
             if not _usual_at(event, path, names):
                 return None
-        payloads = _take_payloads(event) if self._tool else []
+        private = self._take_private(event)
         whole = _ENCODER.encode(event)
         if b":null" in whole:
             _drop_nulls(event)
             whole = _ENCODER.encode(event)
-        digest = sha256(whole).hexdigest()
-        if self._tool:
-            whole = _without_payloads(event, payloads)
-        canonical = event.canonical_call_id
-        return Reduced(event.source, canonical if isinstance(canonical, str) else None, aliases, digest, whole)
+        digest = concealer.fingerprint(whole)
+        canonical = event.canonical_call_id if isinstance(event.canonical_call_id, str) else None
+        if private:
+            identity = canonical or next(iter(by_precedence(aliases)), "")
+            whole = self._without(event, private, concealer, identity, received_at)
+        return Reduced(event.source, canonical, aliases, digest, whole)
+
+    def _take_private(self, event: Any) -> list[tuple[str, Json, bytes]]:
+        """What is private, each as canonical JSON, which takes its place in the event."""
+        taken = []
+        for public, name in self._private:
+            value = getattr(event, name)
+            if value is not UNSET and value is not None:
+                written = write_checked(value)
+                setattr(event, name, msgspec.Raw(written))
+                taken.append((public, value, written))
+        return taken
+
+    def _without(
+        self, event: Any, private: list[tuple[str, Json, bytes]], concealer: Concealer, identity: str, at_ms: int
+    ) -> bytes:
+        names = dict(self._private)
+        for public, value, written in private:
+            setattr(event, names[public], UNSET)
+            for name, text in shown(public, value, concealer.fingerprint(written)).items():
+                setattr(event, name, text)
+        content = content_of({public: (value, written) for public, value, written in private})
+        concealed = None if content is None else concealer.conceal(identity, at_ms, content)
+        if concealed is not None:
+            setattr(event, FIELD, concealed)
+        return _ENCODER.encode(event)
+
+
+def _python_name(model: type[Model], public: str) -> str:
+    return next(name for name, info in model.model_fields.items() if (info.alias or name) == public)
 
 
 def _hints(model: type[Model]) -> dict[str, Any]:
@@ -136,8 +174,8 @@ class _Compiler:
                 fields[public] = (name, compiled, info.default)
             if name != public:
                 fields.setdefault(name, (f"never_{name}", _NEVER, UNSET))
-        if model is ToolCall:
-            fields |= {public: (public, _NEVER, UNSET) for public in _WRITTEN_ONLY}
+        if issubclass(model, Event):
+            fields |= {public: (public, _NEVER, UNSET) for public in _WRITTEN_ONLY.get(model.TYPE, ())}
         ordered = [fields[public] for public in sorted(fields)]
         names = {field[0]: public for public, field in fields.items()}
         struct = self._structs[model] = msgspec.defstruct(model.__name__, ordered, kw_only=True, rename=names)
@@ -235,28 +273,6 @@ def _usual_at(event: Any, path: tuple[str, ...], names: tuple[str, ...]) -> bool
         if isinstance(number, float) and not is_usual(number):
             return False
     return True
-
-
-def _take_payloads(event: Any) -> list[tuple[str, Json, bytes]]:
-    """What a tool was given and gave back, each as canonical JSON, which takes its place in the event."""
-    taken = []
-    for name in ("arguments", "result"):
-        payload = getattr(event, name)
-        if payload is not UNSET and payload is not None:
-            written = write_checked(payload)
-            setattr(event, name, msgspec.Raw(written))
-            taken.append((name, payload, written))
-    return taken
-
-
-def _without_payloads(event: Any, payloads: list[tuple[str, Json, bytes]]) -> bytes:
-    for name, payload, written in payloads:
-        setattr(event, name, UNSET)
-        setattr(event, "argumentSummary" if name == "arguments" else "resultSummary", summarise(payload))
-        setattr(event, f"{name}Sha256", sha256(written).hexdigest())
-    if event.error is not UNSET:
-        event.error = "present"
-    return _ENCODER.encode(event)
 
 
 def _drop_nulls(struct: Any) -> None:

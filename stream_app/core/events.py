@@ -94,6 +94,8 @@ class CallEnded(Event):
     duration_ms: Millis | None = None
     disconnect_reason: Text | None = None
     channels: Annotated[int, Field(ge=0, le=64, strict=True)] | None = None
+    known_values: Annotated[tuple[Text, ...], Field(max_length=64)] | None = None
+    """What this call's transcript must not show, in any spoken form: the caller's number, name, account."""
     expected_tool_calls: Count | None = None
     tools_final: StrictBool = False
     measures: Measures = Field(default_factory=Measures)

@@ -1,7 +1,7 @@
 """The only place for what travels on `evidence`: accepted events reduced to what a packet may need, clocks, policies.
 
 State holds references and summaries, never payloads: a tool's arguments and results are replaced here by what their
-keys and types say and by digests, so nothing behind intake ever sees them.
+keys and types say and by digests, and whatever is private is concealed, so nothing behind intake ever sees it.
 """
 
 from __future__ import annotations
@@ -10,11 +10,12 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from stream_app.core.events import Event, ToolCall
+from stream_app.core.concealment import FIELD, PRESENT, PRIVATE_FIELDS, UNKEYED, Concealer, content_of
+from stream_app.core.events import Event
 from stream_app.core.instants import Instant
 from stream_app.core.model import Identifier, Model, Sha256
 from stream_app.core.summaries import summarise
-from stream_app.core.wire import digest_of
+from stream_app.core.wire import write_json
 
 Kind = Literal[
     "call", "transcript", "tools", "recording", "trace", "evaluation", "report", "selection", "log", "identity"
@@ -119,20 +120,32 @@ class PolicyActivated(Model):
 EvidenceRecord = Annotated[EventRecord | ClockRecord | PolicyActivated, Field(discriminator="record")]
 
 
-def reduce_event(event: Event) -> dict[str, Any]:
-    """The event as it travels behind intake: no nulls, and of a tool call's payloads only summaries and digests."""
+def reduce_event(
+    event: Event, concealer: Concealer = UNKEYED, identity: str = "", received_at: int = 0
+) -> dict[str, Any]:
+    """The event as it travels behind intake: no nulls, and of private fields what is safe to show, the rest concealed.
+
+    `identity` is the name that it waits under, `received_at` the broker time of its record, ms: they choose the key.
+    """
     document = event.model_dump(mode="json", by_alias=True, exclude_none=True)
-    if isinstance(event, ToolCall):
-        for field in ("arguments", "result"):
-            payload = document.pop(field, None)
-            if payload is not None:
-                document[f"{field[:-1] if field == 'arguments' else field}Summary"] = summarise(payload)
-                document[f"{field}Sha256"] = digest_of(payload)
-        if "error" in document:  # Error texts quote payloads; that there was one is what matters here.
-            document["error"] = "present"
+    private = {name: document.pop(name) for name in PRIVATE_FIELDS.get(event.TYPE, ()) if name in document}
+    written = {name: write_json(value) for name, value in private.items()}
+    for name, value in private.items():
+        document |= shown(name, value, concealer.fingerprint(written[name]))
+    content = content_of({name: (value, written[name]) for name, value in private.items()})
+    concealed = None if content is None else concealer.conceal(identity, received_at, content)
+    if concealed is not None:
+        document[FIELD] = concealed
     return document
 
 
-def event_digest(event: Event) -> str:
-    """SHA-256 over the validated event: the same ID with another digest is a conflict."""
-    return digest_of(event.model_dump(mode="json", by_alias=True, exclude_none=True))
+def shown(name: str, value: Any, fingerprint: str) -> dict[str, str]:
+    """What stands in the reduced event for a private field."""
+    if name in ("arguments", "result"):
+        return {f"{name.removesuffix('s')}Summary": summarise(value), f"{name}Sha256": fingerprint}
+    return {} if name == "knownValues" else {name: PRESENT}
+
+
+def event_digest(event: Event, concealer: Concealer = UNKEYED) -> str:
+    """The fingerprint of the validated event: the same ID with another one is a conflict."""
+    return concealer.fingerprint(write_json(event.model_dump(mode="json", by_alias=True, exclude_none=True)))

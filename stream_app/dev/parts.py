@@ -57,8 +57,8 @@ STORE_FLAGS: tuple[tuple[str, str], ...] = (
 )
 
 #: provider-drop: what providers delivered. review-packets: redacted artifacts, manifests. raw-restricted: its own
-#: readers. staging: inline or expiring content until it is sealed.
-BUCKETS: tuple[str, ...] = ("provider-drop", "review-packets", "raw-restricted", "staging")
+#: readers. staging: inline or expiring content until it is sealed. call-keys: what private values are encrypted under.
+BUCKETS: tuple[str, ...] = ("provider-drop", "review-packets", "raw-restricted", "staging", "call-keys")
 
 
 @dataclass(frozen=True)
@@ -78,8 +78,10 @@ IDENTITIES: tuple[Identity, ...] = (
     Identity("provider", _may("Read Write List", "provider-drop")),
     Identity(
         "sealer",
-        _may("Read", "provider-drop") + _may("Read Write List", "review-packets", "raw-restricted", "staging"),
+        _may("Read", "provider-drop")
+        + _may("Read Write List", "review-packets", "raw-restricted", "staging", "call-keys"),
     ),
+    Identity("eraser", _may("Read Write List", "call-keys")),
     Identity("reviewer", _may("Read List", "review-packets")),
     Identity("restricted", _may("Read List", "review-packets", "raw-restricted")),
 )

@@ -7,6 +7,7 @@ import json
 import os
 import secrets
 import time
+from base64 import b64encode
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -49,6 +50,7 @@ class Endpoints:
             "STREAM_APP_S3_ACCESS_KEY": keys.access_key,
             "STREAM_APP_S3_SECRET_KEY": keys.secret_key,
             "STREAM_APP_SIGNING_KEY_FILE": str(self.root / "signing.pem"),
+            "STREAM_APP_MASTER_KEY_FILE": str(self.root / "master.key"),
         }
 
 
@@ -144,9 +146,16 @@ class StateDirectory:
         (self.root / "trusted-keys.json").write_text(json.dumps(trusted, indent=2) + "\n")
         _write_private(private, signer.to_pem().decode())
 
+    def make_master_key(self) -> None:
+        """What wraps the keys of private values on this stack: made once, the same ever after."""
+        master = self.root / "master.key"
+        if not master.exists():
+            _write_private(master, b64encode(secrets.token_bytes(32)).decode() + "\n")
+
     def endpoints(self, parts: Mapping[str, PartState]) -> Endpoints:
         """Where the parts answer. Raises KeyError if a part was never started."""
         self.make_signing_key()
+        self.make_master_key()
         return Endpoints(
             kafka_bootstrap=f"{LOOPBACK}:{parts['kafka'].ports['broker']}",
             s3_endpoint=f"http://{LOOPBACK}:{parts['s3'].ports['s3']}",

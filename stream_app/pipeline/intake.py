@@ -15,6 +15,7 @@ from msgspec import Raw
 from pydantic import ValidationError
 
 from stream_app.core import cloud_events
+from stream_app.core.concealment import UNKEYED, Concealer
 from stream_app.core.dead_letters import DeadLetterReason
 from stream_app.core.event_shapes import Reduced, Shape
 from stream_app.core.events import EVENT_TYPES, CallReported, Event, IdentityLinked, SelectionRequested
@@ -48,8 +49,10 @@ class Refusal(Exception):
 class Intake:
     """Stage one. A repeat after a crash repeats its output, if by a longer way: the join knows it by its position."""
 
-    def __init__(self, max_event_bytes: int) -> None:
+    def __init__(self, max_event_bytes: int, concealer: Concealer = UNKEYED) -> None:
+        """`concealer`: what is private leaves by it alone (`core.concealment`)."""
         self._max_event_bytes = max_event_bytes
+        self._concealer = concealer
         self._claims = KnownClaims()
 
     def fold(self, batch: Sequence[Incoming]) -> list[Effects]:
@@ -61,12 +64,15 @@ class Intake:
         try:
             return Effects(sends=self._routed(record))
         except Refusal as refusal:
-            return Effects(sends=(outputs.dead_letter(record, "intake", refusal.reason, refusal.detail),))
+            return Effects(sends=(self._letter(record, refusal.reason, refusal.detail),))
         except Exception as error:
             # A record that we have no answer to must not stop its partition; that we had none is a bug to be seen.
             log.exception("no answer to the record at %s/%s/%s", record.topic, record.partition, record.offset)
             detail = f"intake failed on it ({type(error).__name__}): a bug, please report it with this letter"
-            return Effects(sends=(outputs.dead_letter(record, "intake", "invalid_event", detail),))
+            return Effects(sends=(self._letter(record, "invalid_event", detail),))
+
+    def _letter(self, record: Incoming, reason: DeadLetterReason, detail: str) -> Outgoing:
+        return outputs.dead_letter(record, "intake", reason, detail, concealer=self._concealer)
 
     def _routed(self, record: Incoming) -> tuple[Outgoing, ...]:
         event = self._validate(record)
@@ -99,23 +105,25 @@ class Intake:
         if kind != record.topic:
             raise Refusal("wrong_topic", f"a {kind} event on topic {record.topic}")
         # 5. The model: every field's type and range. 6. Identity: who is it about?
-        reduced = _SHAPES[kind].reduce(document, parsed.text)
+        reduced = _SHAPES[kind].reduce(document, parsed.text, self._concealer, record.timestamp_ms)
         if reduced is None or (reduced.canonical_call_id is None and not reduced.aliases):
-            return _by_model(model, document)
+            return self._by_model(model, document, record.timestamp_ms)
         return reduced
 
+    def _by_model(self, model: type[Event], document: Json, received_at: int) -> Reduced:
+        """5. and 6., as the model says."""
+        try:
+            event = model.from_dict(document)
+        except ValidationError as error:
+            raise Refusal("invalid_event", describe(error)) from None
+        return reduced_of(event, self._concealer, received_at)
 
-def _by_model(model: type[Event], document: Json) -> Reduced:
-    """5. and 6., as the model says."""
-    try:
-        event = model.from_dict(document)
-    except ValidationError as error:
-        raise Refusal("invalid_event", describe(error)) from None
-    return reduced_of(event)
 
+def reduced_of(event: Event, concealer: Concealer = UNKEYED, received_at: int = 0) -> Reduced:
+    """6. A valid event as intake passes it on. Raises Refusal for one that names no call, or two.
 
-def reduced_of(event: Event) -> Reduced:
-    """6. A valid event as intake passes it on. Raises Refusal for one that names no call, or two."""
+    `received_at` as in `evidence.reduce_event`.
+    """
     try:
         aliases = aliases_of(event)
     except ValueError as error:
@@ -124,8 +132,9 @@ def reduced_of(event: Event) -> Reduced:
         if isinstance(event, CallReported | SelectionRequested) and getattr(event, "account_ref", None):
             raise Refusal("account_lookup_unsupported", "an account reference alone does not name a call yet")
         raise Refusal("identity_missing", "neither canonicalCallId nor an alias nor a traceId")
-    document = write_json(reduce_event(event))
-    return Reduced(event.source, event.canonical_call_id, aliases, event_digest(event), document)
+    identity = event.canonical_call_id or by_precedence(aliases)[0]
+    document = write_json(reduce_event(event, concealer, identity, received_at))
+    return Reduced(event.source, event.canonical_call_id, aliases, event_digest(event, concealer), document)
 
 
 _ATTRIBUTE_FIELDS = (("eventId", "id"), ("source", "source"), ("occurredAt", "time"))

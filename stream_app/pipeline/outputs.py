@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from stream_app.core import cloud_events
+from stream_app.core.concealment import UNKEYED, Concealer
 from stream_app.core.dead_letters import DeadLetter, DeadLetterReason
 from stream_app.core.evidence import Position
 from stream_app.core.orders import JoinAlert
@@ -56,8 +57,12 @@ def dead_letter(
     position: Position | None = None,
     received_at: int | None = None,
     value: bytes | None = None,
+    concealer: Concealer = UNKEYED,
 ) -> Outgoing:
-    """The record as a dead letter, under its own key; an inner stage may name the input record it stems from."""
+    """The record as a dead letter, under its own key; an inner stage may name the input record it stems from.
+
+    Where the original is concealed, so is its key: a digest stands for it, by which equal keys stay together.
+    """
     letter = DeadLetter.of(
         reason=reason,
         detail=detail,
@@ -67,11 +72,15 @@ def dead_letter(
         key=incoming.key,
         value=incoming.value if value is None else value,
         headers=incoming.headers,
+        concealer=concealer,
     )
+    key = incoming.key
+    if key is not None and letter.concealed is not None:
+        key = concealer.fingerprint(key)[:32].encode()
     return public(
         DEAD_LETTERS.name,
         stage,
-        key=incoming.key,
+        key=key,
         value=letter.to_bytes(),
         event_id=f"{letter.position.key()}/{stage}/{reason}",
         subject=letter.position.key(),

@@ -17,6 +17,7 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from stream_app.core.concealment import UNKEYED, Concealer
 from stream_app.core.dead_letters import DeadLetterReason
 from stream_app.core.events import Event, IdentityLinked
 from stream_app.core.identity_records import Place
@@ -76,13 +77,18 @@ class ProviderIntake:
         decode: Decode,
         max_bytes: int,
         name_key: bytes = b"",
+        concealer: Concealer = UNKEYED,
     ) -> None:
-        """`providers`: topic -> whose payloads it carries; None where each record says so in its header `provider`."""
+        """`providers`: topic -> whose payloads it carries; None where each record says so in its header `provider`.
+
+        `concealer` as in `Intake`.
+        """
         self._providers = providers
         self._put_away = put_away
         self._decode = decode
         self._max_bytes = max_bytes
         self._name_key = name_key
+        self._concealer = concealer
         self._claims = KnownClaims()
         self._prepared: dict[tuple[str, int, int], _Prepared] = {}
 
@@ -134,16 +140,21 @@ class ProviderIntake:
 
     def _handle(self, record: Incoming, prepared: _Prepared) -> Effects:
         if prepared.refusal is not None:
-            return _letter(record, prepared.refusal)
+            return self._letter(record, prepared.refusal)
         try:
             sends: list[Outgoing] = []
             for number, event in enumerate(prepared.events):
                 place = Place(record.offset, record.partition, part_of(record.topic, number))
                 linking = isinstance(event, IdentityLinked)
-                sends += route(reduced_of(event), record, self._claims, place, linking=linking)
+                reduced = reduced_of(event, self._concealer, record.timestamp_ms)
+                sends += route(reduced, record, self._claims, place, linking=linking)
             return Effects(sends=tuple(sends)) if sends else NOTHING
         except Refusal as refusal:
-            return _letter(record, refusal)
+            return self._letter(record, refusal)
+
+    def _letter(self, record: Incoming, refusal: Refusal) -> Effects:
+        letter = outputs.dead_letter(record, "intake", refusal.reason, refusal.detail, concealer=self._concealer)
+        return Effects(sends=(letter,))
 
 
 def part_of(topic: str, number: int) -> str:
@@ -219,7 +230,3 @@ def _header(headers: Headers, name: str) -> str | None:
 
 def _key(record: Incoming) -> tuple[str, int, int]:
     return record.topic, record.partition, record.offset
-
-
-def _letter(record: Incoming, refusal: Refusal) -> Effects:
-    return Effects(sends=(outputs.dead_letter(record, "intake", refusal.reason, refusal.detail),))

@@ -8,7 +8,7 @@ what the first one stored, so handling an order again, here or on another worker
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import Literal, TypeVar
 
@@ -33,9 +33,11 @@ from stream_app.core.seal import Gathered, decide, order_digest
 from stream_app.core.selection import facts_of
 from stream_app.core.sources import missing, sources_of
 from stream_app.core.transcripts import TranscriptReport, examine
-from stream_app.core.wire import Json, WireError, read_json
+from stream_app.core.wire import WireError, read_json
 from stream_app.pipeline import outputs
+from stream_app.pipeline.call_keys import KeysGone
 from stream_app.pipeline.clearance import Clearance, clear
+from stream_app.pipeline.known import Known, UnknownKeys, nothing_known
 from stream_app.pipeline.ports import (
     Effects,
     Incoming,
@@ -79,7 +81,7 @@ class Sealer:
         steady: Callable[[], int],
         observe: Callable[[Packet, SealOrder], None] | None = None,
         redactor: Redactor | None = None,
-        known: Callable[[SealOrder], Sequence[Json]] = lambda _order: (),
+        known: Known = nothing_known,
         sign: attestation.Sign | None = None,
     ) -> None:
         """`now` is a wall clock, `steady` one that nobody sets, both in ms: they space tries and appear in no packet.
@@ -143,7 +145,7 @@ class Sealer:
         clearance: Clearance | None = None
         for one in found:
             if one.body is not None:
-                answer = await clear(self._redactor, one, self._known(order))
+                answer = await self._cleared(one, order)
                 if isinstance(answer, Missing):
                     absent = (*absent, answer)
                     found = [other for other in found if other is not one]
@@ -186,6 +188,14 @@ class Sealer:
         if self._observe is not None:
             self._observe(packet, order)
         return Effects(sends=tuple(_publish(packet)))
+
+    async def _cleared(self, found: Found, order: SealOrder) -> Clearance | Missing:
+        """The transcript cleared by what is known of the call; where that cannot be read, it is not shown."""
+        try:
+            values = () if self._redactor is None else await self._own(self._known(order))
+        except (KeysGone, UnknownKeys, ValueError) as error:
+            return missing("transcript", "redaction_failed", f"its known values cannot be read: {error}")
+        return await clear(self._redactor, found, values)
 
     def _uri(self, order: SealOrder, at: int, version: int) -> str:
         return manifest_uri(self._bucket, order.canonical_call_id, at, version)

@@ -19,7 +19,7 @@ from stream_app.runtime import instruments
 from stream_app.runtime.concurrent_lane import ConcurrentLane
 from stream_app.runtime.durable import Durable
 from stream_app.runtime.host import AnyLane, Binding, Host
-from stream_app.runtime.lane import Lane
+from stream_app.runtime.lane import Lane, Prepare
 from stream_app.runtime.pending_rows import PendingRows
 from stream_app.runtime.progress import row_key
 from stream_app.runtime.steps import reached
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from stream_app.core.events import Event
+    from stream_app.pipeline.call_keys import CallKeys
     from stream_app.pipeline.identity import IdentityPartition
     from stream_app.pipeline.join import JoinPartition
     from stream_app.pipeline.provider_records import ProviderIntake
@@ -65,15 +66,21 @@ class IntakeBinding(Binding):
     stage: ClassVar[StageName] = "intake"
     table: ClassVar[str | None] = None
 
-    def __init__(self, settings: Settings, telemetry: Telemetry, content: Content) -> None:
+    def __init__(
+        self, settings: Settings, telemetry: Telemetry, content: Content, keys: CallKeys | None = None
+    ) -> None:
+        """`keys`: what is private is concealed under them; without them it ends here."""
+        from stream_app.core.concealment import UNKEYED
         from stream_app.pipeline.intake import Intake
 
         self._settings = settings
         self._telemetry = telemetry
         self._content = content
+        self._keys = keys
+        self._concealer = keys or UNKEYED
         self._providers = settings.providers_by_topic()
         self.topics = (*(topic.name for topic in INTAKE_TOPICS), *self._providers)
-        self._fold = self._instrumented(Intake(settings.max_event_bytes).fold)
+        self._fold = self._instrumented(Intake(settings.max_event_bytes, self._concealer).fold)
         self._task: asyncio.Task[None] | None = None
         self._breaker: Breaker | None = None
 
@@ -83,6 +90,8 @@ class IntakeBinding(Binding):
         from stream_app.runtime.intake_clock import IntakeClock
 
         await self._content.__aenter__()
+        if self._keys is not None:
+            await self._keys.__aenter__()
         self._breaker = Breaker(host.settings)
         await self._breaker.start(host)
         self._task = asyncio.create_task(IntakeClock(host).run(), name="intake clock")
@@ -91,10 +100,11 @@ class IntakeBinding(Binding):
         """A lane that folds by the stateless intake."""
         assert self._breaker is not None
         source = f"{topic}/{partition}"
-        fold, prepare = self._fold, None
+        fold = self._fold
+        prepare: Prepare | None = self._keys.prepare if self._keys is not None else None
         if topic in self._providers:
             by_adapters = self._by_adapters()
-            fold, prepare = self._instrumented(by_adapters.fold), by_adapters.prepare
+            fold, prepare = self._instrumented(by_adapters.fold), _both(prepare, by_adapters.prepare)
         lane = Lane(source, self._breaker.guard(source, fold), durable, host.fail, prepare=prepare)
         if self._breaker.paused(source):
             lane.pause()
@@ -112,6 +122,7 @@ class IntakeBinding(Binding):
             decode=document_of,
             max_bytes=PROVIDER_RECORDS.max_message_bytes,
             name_key=b"" if key is None else key.get_secret_value().encode(),
+            concealer=self._concealer,
         )
 
     def _instrumented(self, fold: Callable[[Sequence[Incoming]], Sequence[Effects]]) -> instruments.Fold:
@@ -124,7 +135,22 @@ class IntakeBinding(Binding):
         if self._task:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
+        if self._keys is not None:
+            await self._keys.__aexit__(None, None, None)
         await self._content.__aexit__(None, None, None)
+
+
+def _both(first: Prepare | None, then: Prepare) -> Prepare:
+    """One after the other."""
+    if first is None:
+        return then
+    before = first
+
+    async def prepare(batch: Sequence[Incoming]) -> None:
+        await before(batch)
+        await then(batch)
+
+    return prepare
 
 
 class IdentityBinding(Binding):
@@ -277,8 +303,11 @@ class SealBinding(Binding):
         policy: Policy,
         redactor: OwnedRedactor | None = None,
         sign: Sign | None = None,
+        keys: CallKeys | None = None,
     ) -> None:
+        """`keys`: by them a call's known values are read, so that none is shown."""
         from stream_app.core.packet import ProducedBy
+        from stream_app.pipeline.known import known_by
         from stream_app.pipeline.seal import Sealer
         from stream_app.sinks.metered import MeteredStore
         from stream_app.sinks.sources import SourceStore
@@ -287,6 +316,7 @@ class SealBinding(Binding):
         self._store = store
         self._bucket = settings.packet_bucket
         self._redactor = redactor
+        self._keys = keys
         self._warming: asyncio.Task[None] | None = None
         self._limit = asyncio.Semaphore(settings.seal_concurrency)
         sources = SourceStore(
@@ -304,6 +334,7 @@ class SealBinding(Binding):
             observe=instruments.packet_observer(telemetry.recorder),
             redactor=redactor,
             sign=sign,
+            known=known_by(keys),
         )
 
     async def start(self, host: Host) -> None:
@@ -311,6 +342,8 @@ class SealBinding(Binding):
         if self._redactor is not None:
             self._warming = asyncio.create_task(self._redactor.warm())
         await self._store.__aenter__()
+        if self._keys is not None:
+            await self._keys.__aenter__()
 
     def open(self, host: Host, topic: str, partition: int, durable: Durable, rows: TablePartition | None) -> AnyLane:
         """A lane that seals several calls at a time."""
@@ -349,4 +382,6 @@ class SealBinding(Binding):
             if self._warming is not None:
                 self._warming.cancel()
             await self._redactor.close()
+        if self._keys is not None:
+            await self._keys.__aexit__(None, None, None)
         await self._store.__aexit__(None, None, None)

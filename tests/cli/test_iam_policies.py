@@ -23,7 +23,7 @@ RAW = ("raw-restricted", "staging", "provider-drop")
 def test_policies_are_printed_for_the_buckets_of_the_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("STREAM_APP_PACKET_BUCKET", "our-packets")
     document = json.loads(CliRunner().invoke(iam_policies, []).output)
-    assert set(document) == {"sealer", "gateway", "reviewer", "restricted"}
+    assert set(document) == {"sealer", "gateway", "reviewer", "restricted", "eraser"}
     assert "arn:aws:s3:::our-packets/*" in str(document["reviewer"])
     assert json.loads(CliRunner().invoke(iam_policies, ["--role", "reviewer"]).output) == document["reviewer"]
 
@@ -31,7 +31,7 @@ def test_policies_are_printed_for_the_buckets_of_the_settings(monkeypatch: pytes
 def test_they_can_be_written_as_files(tmp_path: Path) -> None:
     assert CliRunner().invoke(iam_policies, ["--out", str(tmp_path)]).exit_code == 0
     assert sorted(path.name for path in tmp_path.iterdir()) == [
-        "gateway.json", "restricted.json", "reviewer.json", "sealer.json",
+        "eraser.json", "gateway.json", "restricted.json", "reviewer.json", "sealer.json",
     ]  # fmt: skip
 
 

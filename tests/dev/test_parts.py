@@ -18,7 +18,7 @@ def test_every_action_names_a_bucket_that_exists() -> None:
 
 def test_no_room_may_write_what_another_one_vouches_for() -> None:
     assert _writes("provider") == {"provider-drop"}
-    assert _writes("sealer") == {"review-packets", "raw-restricted", "staging"}
+    assert _writes("sealer") == {"review-packets", "raw-restricted", "staging", "call-keys"}
     assert _writes("reviewer") == _writes("restricted") == set()
 
 

@@ -92,6 +92,7 @@ def test_env_gives_the_workers_keys_as_settings(tmp_path: Path) -> None:
         "STREAM_APP_S3_ACCESS_KEY": endpoints.credentials[WORKER_IDENTITY].access_key,
         "STREAM_APP_S3_SECRET_KEY": endpoints.credentials[WORKER_IDENTITY].secret_key,
         "STREAM_APP_SIGNING_KEY_FILE": str(tmp_path / "signing.pem"),
+        "STREAM_APP_MASTER_KEY_FILE": str(tmp_path / "master.key"),
     }
     assert endpoints.env_file.stat().st_mode & 0o077 == 0
 
