@@ -5,7 +5,7 @@ RUN := $(BIN)/python -m
 DEMO := $(if $(DATA),--data "$(DATA)") $(if $(CALLS),--calls $(CALLS)) $(if $(SEED),--seed $(SEED)) $(if $(filter-out 0,$(KEEP)),--keep)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-providers test chaos chaos-long bench fuzz check fmt schemas docs lock up down clean
+.PHONY: help setup demo demo-providers test canaries chaos chaos-long bench fuzz check fmt schemas docs lock up down clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -25,6 +25,10 @@ test: setup ## run all tests [ARGS="-k name"]
 chaos: setup ## five minutes of kills, zombies and outages, and the control that must fail [SEED=7]
 	@$(RUN) tests.chaos --profile standard $(if $(SEED),--seed $(SEED))
 	@$(RUN) tests.chaos --profile control --control $(if $(SEED),--seed $(SEED))
+
+canaries: setup ## a thousand planted personal values and forty secrets, and a look at everything for them [SEED=7]
+	@$(RUN) tests.canaries $(if $(SEED),--seed $(SEED))
+	@$(RUN) tests.canaries --values 160 --leaking $(if $(SEED),--seed $(SEED))
 
 chaos-long: setup ## 10,000 calls under 60 kills, 60 zombies, 20 rebalances, and a lost broker of three [SEED=7]
 	@$(RUN) tests.chaos --profile long $(if $(SEED),--seed $(SEED))
