@@ -144,6 +144,7 @@ def main() -> None:
 
 def _of_the_surroundings(error: Exception) -> None:
     """Say what is no defect, and exit. The rooms it comes from are imported here: not by every command's start."""
+    from stream_app.engines.concealing import MasterKeyError, RingError
     from stream_app.engines.signing import SigningKeyError
     from stream_app.pipeline.ports import StoreError
     from stream_app.policy_file import PolicyFileError
@@ -155,7 +156,7 @@ def _of_the_surroundings(error: Exception) -> None:
         # The policy of the settings: commands that are given a file explain it themselves.
         click.echo(f"{error}\nSTREAM_APP_POLICY_FILE names this policy file", err=True)
         sys.exit(2)
-    if isinstance(error, SigningKeyError):
+    if isinstance(error, SigningKeyError | MasterKeyError | RingError):
         click.echo(str(error), err=True)
         sys.exit(2)
     if isinstance(error, KafkaUnavailable | TopicAbsent | TopicCreationFailed | StoreError | TelemetryError):

@@ -82,7 +82,7 @@ def staged_store(settings: Settings) -> StagedStore | None:
 def call_keys(settings: Settings) -> CallKeys | None:
     """The keys of private values (an async context manager); None where no master key is set.
 
-    Raises MasterKeyError, OSError.
+    Raises MasterKeyError.
     """
     rings = key_rings(settings)
     if rings is None:
@@ -105,18 +105,19 @@ def key_rings(settings: Settings) -> KeyRings | None:
 
 
 def master_keys(settings: Settings) -> MasterKeys | None:
-    """What wraps the keys of private values; None where none is set. Raises MasterKeyError, OSError."""
-    if settings.master_key_file is not None:
-        text = settings.master_key_file.read_text()
-    elif settings.master_key is not None:
-        text = settings.master_key.get_secret_value()
-    else:
+    """What wraps the keys of private values; None where none is set. Raises MasterKeyError."""
+    if settings.master_key_file is None and settings.master_key is None:
         return None
     from stream_app.engines.concealing import MasterKeyError, MasterKeys
     from stream_app.engines.encryption import KeyFormatError, keys_of
 
     try:
-        return MasterKeys(keys_of(text))
+        if settings.master_key_file is not None:
+            return MasterKeys(keys_of(settings.master_key_file.read_text()))
+        assert settings.master_key is not None
+        return MasterKeys(keys_of(settings.master_key.get_secret_value()))
+    except OSError as error:
+        raise MasterKeyError(f"STREAM_APP_MASTER_KEY_FILE cannot be read: {error.strerror}") from error
     except KeyFormatError as error:
         raise MasterKeyError(f"the master key: {error}") from None
 

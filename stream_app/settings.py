@@ -209,6 +209,12 @@ class Settings(BaseSettings):
         except (WireError, UnicodeEncodeError):
             raise ValueError(f'a list in JSON, like ["{_EXAMPLES[info.field_name or ""]}"]') from None
 
+    @field_validator("signing_key_file", "master_key_file", "staging_key_file", "api_token_file", mode="before")
+    @classmethod
+    def _empty_is_none(cls, value: Any) -> Any:
+        """A deployment file can pass a variable on that is not set only as an empty one."""
+        return None if value == "" else value
+
     @field_validator("provider_topics")
     @classmethod
     def _topics_apart(cls, value: tuple[str, ...]) -> tuple[str, ...]:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
 from stream_app import app, policy_file, telemetry
+from stream_app.engines.concealing import MasterKeyError
 from stream_app.engines.signing import SigningKeyError
 from stream_app.policy_file import default_policy
 from stream_app.settings import STAGES, Settings
@@ -46,3 +49,13 @@ def test_a_line_that_should_sign_does_not_start_without_a_key(tmp_path: Path) ->
     with pytest.raises(SigningKeyError, match="cannot be read"):
         app.signer(Settings(signing_key_file=tmp_path / "nowhere.pem"))
     assert app.signer(Settings(signing="off")) is None
+
+
+def test_private_values_have_keys_where_a_master_key_is_set(tmp_path: Path) -> None:
+    assert app.call_keys(Settings()) is None
+    assert app.call_keys(Settings(master_key=SecretStr(b64encode(bytes(32)).decode()))) is not None
+    assert Settings(master_key_file="").master_key_file is None  # type: ignore[arg-type]
+    with pytest.raises(MasterKeyError, match="32 bytes"):
+        app.call_keys(Settings(master_key=SecretStr("c2hvcnQ=")))
+    with pytest.raises(MasterKeyError, match="cannot be read"):
+        app.call_keys(Settings(master_key_file=tmp_path / "nowhere.key"))

@@ -163,7 +163,11 @@ PACKET_ROWS: tuple[Row, ...] = (
         "Reviewer-safe export",
         "No payloads behind intake; blocked bodies on a topic of their own; only redacted transcripts are copied.",
         ("stream_app.core.evidence:reduce_event", _SEALER),
-        (_NO_PAYLOAD, _UNREDACTED, _STUB),
-        6,
+        (
+            _NO_PAYLOAD,
+            _UNREDACTED,
+            _STUB,
+            "tests/canaries/test_canaries.py::test_no_canary_leaves_or_is_kept_in_the_open",
+        ),
     ),
 )

@@ -254,10 +254,9 @@ PROCESS_ROWS: tuple[Row, ...] = (
     Row(
         "What not to export",
         "secrets and credentials",
-        "Tool payloads become keys and types at the door. Scanning transcripts for secrets comes later.",
-        (_SUMMARY,),
-        (_NO_PAYLOAD,),
-        6,
+        "Tool payloads become keys and types at the door; secrets typed into a transcript are masked; canaries find none.",
+        (_SUMMARY, "stream_app.core.redaction.secrets:told_secrets"),
+        (_NO_PAYLOAD, "tests/canaries/test_canaries.py::test_no_canary_leaves_or_is_kept_in_the_open"),
     ),
     Row(
         "What not to export",
@@ -325,10 +324,12 @@ PROCESS_ROWS: tuple[Row, ...] = (
     Row(
         "Uses",
         "decision-ready packets",
-        "Gates and findings stand in the packet. The page to read it comes later.",
-        ("stream_app.core.gates:GATES",),
-        ("tests/core/gates/test_init.py::test_every_gate_rejects_its_own_bad_case_and_no_other_gate_does",),
-        6,
+        "Gates, findings and the hand-off checklist stand in the packet; `packet export` adds a page that shows them.",
+        ("stream_app.core.gates:GATES", "stream_app.cli.packet_export:export"),
+        (
+            "tests/core/gates/test_init.py::test_every_gate_rejects_its_own_bad_case_and_no_other_gate_does",
+            "tests/cli/test_packet_export.py::test_an_export_holds_everything_and_verifies",
+        ),
     ),
     Row(
         "Hand-off checklist",

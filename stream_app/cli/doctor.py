@@ -83,7 +83,22 @@ def settings_checks(settings: Settings) -> list[Check]:
         Check("buckets apart", apart, apart_told if apart else mixed_told),
         Check("replicas", settings.min_insync_replicas <= settings.replication_factor, replicas_told),
         Check("staging key", True if staged else None, staged_told, must=False),
+        _master_key(settings),
     ]
+
+
+def _master_key(settings: Settings) -> Check:
+    from stream_app import app
+    from stream_app.engines.concealing import MasterKeyError
+    from stream_app.sinks.preflight import Check
+
+    try:
+        master = app.master_keys(settings)
+    except MasterKeyError as error:
+        return Check("master key", False, str(error))
+    if master is None:
+        return Check("master key", None, "none: private values end at intake, dead letters are in the open", must=False)
+    return Check("master key", True, f"wraps with {master.current}")
 
 
 def gate_checks() -> list[Check]:
@@ -99,10 +114,13 @@ def gate_checks() -> list[Check]:
 
 async def _store_checks(settings: Settings) -> list[Check]:
     from stream_app import app
-    from stream_app.sinks.preflight import check_store
+    from stream_app.sinks.preflight import check_key_bucket, check_store
 
     async with app.object_store(settings) as store:
-        return list(await check_store(store, settings.packet_bucket))
+        found = list(await check_store(store, settings.packet_bucket))
+        if settings.master_key is not None or settings.master_key_file is not None:
+            found.append(await check_key_bucket(store, settings.key_bucket))
+        return found
 
 
 async def _kafka_checks(settings: Settings) -> list[Check]:

@@ -126,3 +126,16 @@ async def _lock(store: S3ObjectStore, bucket: str, uri: str) -> tuple[bool | Non
 async def _clock(store: S3ObjectStore, bucket: str) -> tuple[bool, str]:
     skew = await store.clock(bucket.partition("/")[0]) - time.time()
     return abs(skew) <= MAX_SKEW_S, f"the store's clock is {skew:+.0f} s from ours"
+
+
+async def check_key_bucket(store: S3ObjectStore, bucket: str) -> Check:
+    """A key that is destroyed must not live on as an older version of an object."""
+    name = "keys are gone when removed"
+    try:
+        kept = await store.keeps_versions(bucket.partition("/")[0])
+    except ObjectDenied:
+        return Check(name, None, f"whether {bucket} keeps versions, these keys may not ask", must=False)
+    except StoreError as error:
+        return Check(name, False, f"{type(error).__name__}: {error.detail}")
+    told = "keeps versions: what is destroyed there can be read again" if kept else "keeps no versions"
+    return Check(name, not kept, f"{bucket} {told}")

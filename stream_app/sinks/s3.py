@@ -206,6 +206,12 @@ class S3ObjectStore:
             return False
         return bool(answer.get("ObjectLockConfiguration", {}).get("ObjectLockEnabled") == "Enabled")
 
+    async def keeps_versions(self, bucket: str) -> bool:
+        """Whether what is removed from the bucket stays as an older version; also where that was only suspended."""
+        with _errors(f"s3://{bucket}/"):
+            answer = await self._client.get_bucket_versioning(Bucket=bucket)
+        return answer.get("Status") in ("Enabled", "Suspended")
+
     async def clock(self, bucket: str) -> float:
         """The store's clock, Unix seconds (to the second), as it dates an answer."""
         with _errors(f"s3://{bucket}/"):

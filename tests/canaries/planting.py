@@ -75,6 +75,8 @@ def _transcript(portion: Sequence[Canary], extra: str = "") -> bytes:
         ("user", f"I have a question. {extra}"),
     ]
     for one in portion:
+        if one.kind.startswith("secret/"):
+            turns.append(("user", f"The api key is {one.text}"))
         if one.kind in _SAID:
             turns += [("user", _SAID[one.kind].format(one.text)), ("agent", f"So that is {one.text}, correct?")]
     return json.dumps(
@@ -126,7 +128,7 @@ def _known(planted: Planted, call: str, portion: Sequence[Canary], _: Random) ->
 
 def _said_alone(planted: Planted, call: str, portion: Sequence[Canary], _: Random) -> None:
     """Nobody says that these are personal; and the report that selects the call tells them again."""
-    found = [one for one in portion if one.kind in ("phone", "email", "ssn", "card", "name", "address")]
+    found = [one for one in portion if one.kind not in ("born", "account")]
     _whole(planted, call, _transcript(found), "unredacted", expectedToolCalls=0)
     planted.records.append(
         _record(stories.event("call-reported", f"{call}-report", call=call, symptom=_prose(portion)))

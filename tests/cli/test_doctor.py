@@ -6,6 +6,7 @@ import json
 
 import pytest
 from click.testing import CliRunner
+from pydantic import SecretStr
 
 from stream_app.cli.doctor import doctor, gate_checks, settings_checks
 from stream_app.dev.state import Endpoints
@@ -22,6 +23,10 @@ def test_sound_settings_and_gates_pass() -> None:
 def test_settings_that_contradict_each_other_are_found() -> None:
     mixed = settings_checks(Settings(packet_bucket="drop/team", source_buckets=("drop",)))
     assert [one.name for one in mixed if one.failed] == ["buckets apart"]
+    assert [one.ok for one in settings_checks(Settings()) if one.name == "master key"] == [None]
+    assert [one.name for one in settings_checks(Settings(master_key=SecretStr("short"))) if one.failed] == [
+        "master key"
+    ]
     few = settings_checks(Settings(replication_factor=1, min_insync_replicas=2))
     assert [one.name for one in few if one.failed] == ["replicas"]
 

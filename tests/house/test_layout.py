@@ -15,7 +15,9 @@ WITHOUT_OWN_TEST: tuple[tuple[str, str], ...] = (
 )
 """Module below stream_app, and why it has no test file of its own."""
 
-OTHER_TESTS = ("house/", "scenarios/", "tools/", "chaos/", "conformance/", "contracts/", "bench/", "golden/", "fuzz/")
+OTHER_TESTS = (
+    "house/", "scenarios/", "tools/", "chaos/", "conformance/", "contracts/", "bench/", "golden/", "fuzz/", "canaries/",
+)  # fmt: skip
 """Below tests/: rooms whose tests mirror no module of stream_app."""
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from stream_app.dev.state import Endpoints
 from stream_app.pipeline.ports import ObjectDenied, StoreUnavailable
-from stream_app.sinks.preflight import Check, check_store
+from stream_app.sinks.preflight import Check, check_key_bucket, check_store
 from stream_app.sinks.s3 import S3ObjectStore
 from tests.fakes import InMemoryObjectStore
 
@@ -114,3 +114,28 @@ async def test_the_real_server_passes_with_a_bucket_that_locks(stack: Endpoints)
         "object lock": True,
         "clock": True,
     }, found
+
+
+@pytest.mark.parametrize(("kept", "ok"), [(False, True), (True, False), (ObjectDenied("x", "no"), None)])
+async def test_a_key_bucket_keeps_no_versions(kept: Any, ok: bool | None) -> None:
+    class Keys(Store):
+        async def keeps_versions(self, bucket: str) -> bool:
+            assert bucket == "keys"
+            if isinstance(kept, Exception):
+                raise kept
+            return bool(kept)
+
+    store: Any = Keys()
+    found = await check_key_bucket(store, "keys/team-a")
+    assert (found.ok, found.failed) == (ok, ok is False)
+
+
+async def test_the_real_servers_key_bucket_keeps_none_and_one_that_locks_does(stack: Endpoints) -> None:
+    admin = stack.credentials["admin"]
+    async with S3ObjectStore(
+        endpoint_url=stack.s3_endpoint, access_key=admin.access_key, secret_key=admin.secret_key
+    ) as store:
+        assert (await check_key_bucket(store, "call-keys")).ok is True
+        bucket = f"locked-{uuid4()}"
+        await store._client.create_bucket(Bucket=bucket, ObjectLockEnabledForBucket=True)
+        assert (await check_key_bucket(store, bucket)).ok is False

@@ -16,6 +16,7 @@ from stream_app.core.redaction.lexicon import CUE_OF, words
 from stream_app.core.redaction.names import name_spans, organisations_of
 from stream_app.core.redaction.numbers import number_spans
 from stream_app.core.redaction.ordinary import ALSO_NAMES, ORDINARY
+from stream_app.core.redaction.secrets import told_secrets
 from stream_app.core.redaction.spans import Span, Turn, merged
 from stream_app.core.redaction.spoken import date_spans, email_spans, id_spans, ip_spans
 from stream_app.core.redaction.units import Run, Unit, runs_of, units_of
@@ -136,7 +137,7 @@ def _turn_spans(
     name_asked = number - state.name_asked <= 1
     if ("name" in said and said & _ASKING) or "who" in said or {"speaking", "with"} <= said:
         state.name_asked = number
-    spans = written_spans(text)
+    spans = [*written_spans(text), *told_secrets(text)]
     letters = any(unit.kind == "l" for unit in units)
     if runs:
         asked = state.kind(number)

@@ -57,12 +57,13 @@ _FORMS = re.compile(
     r"|\bxox[abeprs]-[0-9A-Za-z-]{10,}|https://hooks\.slack\.com/services/[\w/]+"
     r"|\bsk-(?:proj-|ant-|svcacct-)?[0-9A-Za-z_-]{20,}"
     r"|\bAIza[0-9A-Za-z_-]{30,}|\bya29\.[0-9A-Za-z_-]{20,}"
+    r"|\bsk_[0-9a-f]{40,}|\bkey_[0-9a-f]{20,}"
     r"|\bSG\.[0-9A-Za-z_-]{16,}\.[0-9A-Za-z_-]{16,}|\bkey-[0-9a-f]{32}\b"
     r"|\bnpm_[0-9A-Za-z]{30,}|\bpypi-[0-9A-Za-z_-]{30,}|\bhf_[0-9A-Za-z]{30,}|\bdop_v1_[0-9a-f]{40,}"
     r"|\beyJ[0-9A-Za-z_-]{8,}\.[0-9A-Za-z_-]{8,}\.[0-9A-Za-z_-]*"
     r"|(?i:\b(?:bearer|basic|token)\s+)[0-9A-Za-z._~+/=-]{12,}"
     r"|\b[a-z][a-z0-9+.-]{2,12}://[^\s:@/]{1,64}:[^\s@/]{3,128}@[^\s]+"
-    r"|(?i:\b(?:password|passwd|pwd|secret|api[_-]?key|access[_-]?token|auth[_-]?token|client[_-]?secret)"
+    r"|(?i:\b(?:password|passwd|pwd|secret|api[ _-]?key|access[ _-]?token|auth[ _-]?token|client[ _-]?secret)"
     r"[\"']?\s*(?:=|:|\bis\b)\s*[\"']?)[^\s\"',;&]{4,}"
 )
 
@@ -80,3 +81,25 @@ def is_identifier(text: str) -> bool:
 def secret_spans(text: str) -> list[Span]:
     """Secrets by their own form."""
     return [Span(*match.span(), "SECRET", "form") for match in _FORMS.finditer(text)]
+
+
+_MAYBE = re.compile(r"\S{20}|(?i:passw|passphrase|secret|api[ _-]?key|token|bearer|basic )")
+"""What a turn without any of it need not be searched for."""
+_LONG = 20
+_TOKEN = re.compile(r"(?<![^\s\"'(<:=])[A-Za-z0-9+/=_.:-]{20,}")
+
+
+def told_secrets(text: str) -> list[Span]:
+    """Secrets in what somebody typed: by their own form, and long tokens that mix letters of both sizes and digits.
+
+    Nobody says such a token, and no word, hash, trace ID or SID is one. Addresses of pages are left alone.
+    """
+    if _MAYBE.search(text) is None:
+        return []
+    found = secret_spans(text)
+    for match in _TOKEN.finditer(text):
+        token = match.group().rstrip(".:")
+        mixed = re.search(r"[a-z]", token) and re.search(r"[A-Z]", token) and re.search(r"[0-9]", token)
+        if mixed and "://" not in token and not is_identifier(token) and len(token) >= _LONG:
+            found.append(Span(match.start(), match.start() + len(token), "SECRET", "token"))
+    return found
