@@ -26,6 +26,7 @@ _SHA256SUM = "tests/core/test_manifest.py::test_golden_hashes_are_what_sha256sum
 _UNREDACTED = "tests/core/test_sources.py::test_what_is_not_stated_to_be_redacted_is_withheld"
 _SOURCES = "tests/core/test_sources.py::test_the_contracts_call_has_two_sources"
 _STUB = "tests/core/test_publication.py::test_a_stub_says_why_and_nothing_of_what_was_said_or_done"
+_CANARIES = "tests/canaries/test_canaries.py::test_no_canary_leaves_or_is_kept_in_the_open"
 _NO_PAYLOAD = "tests/pipeline/test_intake.py::test_no_payload_of_a_tool_goes_further"
 _PARKED = "tests/core/test_identity.py::test_events_park_until_a_link_releases_them_in_their_order"
 _REFUSED = "tests/pipeline/test_identity.py::test_an_alias_given_to_two_calls_is_disputed_and_nothing_is_lost"
@@ -167,7 +168,7 @@ PACKET_ROWS: tuple[Row, ...] = (
             _NO_PAYLOAD,
             _UNREDACTED,
             _STUB,
-            "tests/canaries/test_canaries.py::test_no_canary_leaves_or_is_kept_in_the_open",
+            _CANARIES,
         ),
     ),
 )
