@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from stream_app.sinks.links import LinkFetcher
     from stream_app.sinks.s3 import S3ObjectStore
     from stream_app.sinks.staged import StagedStore
+    from stream_app.sinks.traces import HttpTraceSource
 
 
 def policy_of(settings: Settings) -> Policy:
@@ -208,6 +209,18 @@ def inline_content(settings: Settings) -> InlineContent:
     )
 
 
+def trace_source(settings: Settings) -> HttpTraceSource | None:
+    """What opens traces (an async context manager); None where no backend is set."""
+    if settings.trace_url is None:
+        return None
+    from stream_app.sinks.traces import HttpTraceSource
+
+    token = settings.trace_token
+    return HttpTraceSource(
+        settings.trace_url, token=None if token is None else token.get_secret_value(), within_s=settings.trace_within_s
+    )
+
+
 def redaction_pool(settings: Settings) -> RedactionPool | None:
     """What redacts transcripts, in processes of its own; None where the settings switch it off."""
     if settings.redaction == "off":
@@ -267,6 +280,7 @@ def binding_of(stage: StageName, settings: Settings, telemetry: Telemetry) -> Bi
                 redaction_pool(settings),
                 sign=signer(settings),
                 keys=call_keys(settings),
+                traces=trace_source(settings),
             )
         case "ledger":
             return LedgerBinding(settings, telemetry, signer(settings))

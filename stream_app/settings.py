@@ -68,6 +68,13 @@ class Settings(BaseSettings):
     """How long one artifact may take over https://."""
     file_sources: Path | None = None
     """Development only: file:// artifacts below this directory are read."""
+    trace_url: str | None = None
+    """Where traces are opened that no `trace-completed` told of: Jaeger's or Tempo's query API, its address up to and
+    without `/api/traces`. None: they are not."""
+    trace_token: SecretStr | None = None
+    """Sent to it as `Authorization: Bearer`, where it asks for one."""
+    trace_within_s: Annotated[float, Field(gt=0, le=60)] = 5.0
+    """How long it may take to answer; a call that requires its trace waits beside the line and asks again."""
     staging_bucket: str = "staging"
     """Where content lies that came inline or by a link that expires, encrypted, below `staging/`. To be read when calls
     are sealed it must be among the source buckets. Its lifetime is a rule of the bucket's own: as long as retention."""

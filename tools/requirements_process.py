@@ -26,6 +26,7 @@ _MADE = "tests/core/test_artifacts.py::test_tools_evaluation_and_trace_are_made_
 _NOT_SHOWN = "tests/pipeline/test_seal.py::test_a_transcript_that_cannot_be_shown_blocks_and_is_not_copied"
 _NOT_COPIED = "tests/pipeline/test_seal.py::test_the_recording_is_never_read_whole_or_copied"
 _ADOPTS = "tests/pipeline/test_seal.py::test_whoever_comes_second_adopts_what_was_committed_even_if_a_source_changed"
+_OPENED = "tests/pipeline/test_trace_opener.py::test_a_required_trace_that_can_be_opened_is_not_missing"
 _CANARIES = "tests/canaries/test_canaries.py::test_no_canary_leaves_or_is_kept_in_the_open"
 _NO_PAYLOAD = "tests/pipeline/test_intake.py::test_no_payload_of_a_tool_goes_further"
 _PARKED = "tests/core/test_identity.py::test_events_park_until_a_link_releases_them_in_their_order"
@@ -120,10 +121,9 @@ PROCESS_ROWS: tuple[Row, ...] = (
     Row(
         "Steps",
         "Fetch traces",
-        "`trace-completed` brings the trace ID and key spans in summary; engineering reasons require it.",
-        ("stream_app.core.events:TraceCompleted",),
-        (_MADE,),
-        6,
+        "`trace-completed` brings key spans in summary; where none came the trace is opened in its backend.",
+        ("stream_app.core.events:TraceCompleted", "stream_app.pipeline.trace_opener:open_trace"),
+        (_MADE, _OPENED),
     ),
     Row(
         "Steps",
@@ -209,10 +209,9 @@ PROCESS_ROWS: tuple[Row, ...] = (
     Row(
         "Quality gates",
         "Trace",
-        "Trace ID and key spans where the reason needs them.",
+        "Trace ID and key spans where the reason needs them, told or opened; of another trace it blocks.",
         ("stream_app.core.gates.trace:check",),
-        ("tests/core/gates/test_trace.py::test_trace",),
-        6,
+        ("tests/core/gates/test_trace.py::test_trace", _OPENED),
     ),
     Row(
         "Quality gates",

@@ -11,7 +11,7 @@ from hashlib import sha256
 from typing import Any, Literal
 
 from stream_app.core.canonical import canonical_bytes
-from stream_app.core.events import RedactionState
+from stream_app.core.events import KeySpan, RedactionState
 from stream_app.core.model import Model, Sha256
 from stream_app.core.orders import SealOrder
 from stream_app.core.selection import Facts
@@ -111,6 +111,18 @@ def made_artifacts(order: SealOrder, facts: Facts, bucket: str, redact: Redactor
         for name, document in documents
         if document is not None
     )
+
+
+def opened_trace(order: SealOrder, trace_id: str, key_spans: tuple[KeySpan, ...], bucket: str) -> Stored:
+    """trace.json of a trace that no `trace-completed` told of, and that was opened in the trace backend."""
+    document = {
+        "schemaVersion": 1,
+        "canonicalCallId": order.canonical_call_id,
+        "primaryEventId": None,
+        "events": [],
+        "opened": {"traceId": trace_id, "keySpans": [span.to_dict() for span in key_spans]},
+    }
+    return stored("trace", canonical_bytes(document), bucket=bucket, retention_class=order.review.retention_class)
 
 
 def _tools(facts: Facts, redact: Redactor) -> dict[str, Json] | None:

@@ -14,7 +14,7 @@ from stream_app.core.canonical import canonical_bytes, hash_of
 from stream_app.core.checklist import checklist_of
 from stream_app.core.claims.checked import check_claims, claim_findings
 from stream_app.core.events import Reference
-from stream_app.core.evidence import KIND_ORDER
+from stream_app.core.evidence import KIND_ORDER, Kind
 from stream_app.core.gates import Subject, check_all
 from stream_app.core.gates.manifest import UNKNOWN_HASH
 from stream_app.core.gates.selftest import gates_digest
@@ -53,6 +53,8 @@ class Gathered:
     """Why a recording that claims to be a WAV is none."""
     leaks: tuple[str, ...] = ()
     """Kinds of personal data that the leak gate still finds in what is to leave; never the values."""
+    found: frozenset[Kind] = frozenset()
+    """Kinds that the order names as missing, and that were found when it was sealed."""
     redaction: RedactionNote | None = None
     """Who made the transcript safe to show; None where nothing was searched."""
 
@@ -72,7 +74,7 @@ def decide(
 
     `digest` is the order's (`order_digest`), where the caller has it already.
     """
-    missing = _missing(order.missing, gathered.absent)
+    missing = _missing((gap for gap in order.missing if gap.kind not in gathered.found), gathered.absent)
     supersedes = _supersedes(order, gathered)
     tools = tool_evidence_of(facts)
     evaluation = evaluation_of(facts)
@@ -164,7 +166,7 @@ def status_of(gates: Iterable[GateResult], missing: tuple[Missing, ...]) -> Stat
     return "incomplete" if missing else "complete"
 
 
-def _missing(ordered: tuple[Missing, ...], absent: tuple[Missing, ...]) -> tuple[Missing, ...]:
+def _missing(ordered: Iterable[Missing], absent: tuple[Missing, ...]) -> tuple[Missing, ...]:
     """One entry a kind, in packet order; what sealing found out is closer to the truth than what the join knew."""
     by_kind = {gap.kind: gap for gap in (*ordered, *absent)}
     return tuple(by_kind[kind] for kind in KIND_ORDER if kind in by_kind)

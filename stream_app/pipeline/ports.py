@@ -11,6 +11,7 @@ from typing import Literal, Protocol
 
 import msgspec
 
+from stream_app.core.events import KeySpan
 from stream_app.core.redaction.transcript import Report
 from stream_app.core.wire import Json
 
@@ -147,6 +148,22 @@ class Redactor(Protocol):
         `values` are what is known of the call (account, phone, names, tool arguments), looked for in every form.
         Raises RedactionFailed: there is nothing then that may be shown.
         """
+        ...
+
+
+class TraceUnavailable(Exception):
+    """The trace backend did not answer, or not in a way that can be read; trying again later makes sense."""
+
+
+class TraceAbsent(Exception):
+    """The trace backend does not have this trace (yet), or it is not to be read. Says why, and quotes nothing."""
+
+
+class TraceSource(Protocol):
+    """Opens traces."""
+
+    async def key_spans(self, trace_id: str) -> tuple[KeySpan, ...]:
+        """What the trace tells of speech, models and tools, in summary. Raises TraceAbsent, TraceUnavailable."""
         ...
 
 

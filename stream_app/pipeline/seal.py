@@ -48,9 +48,11 @@ from stream_app.pipeline.ports import (
     Redactor,
     StoreError,
     StoreUnavailable,
+    TraceSource,
 )
 from stream_app.pipeline.retry_clock import RetryClock
 from stream_app.pipeline.source_reader import Failure, Found, read_source
+from stream_app.pipeline.trace_opener import open_trace
 from stream_app.topics import PACKETS, PACKETS_RESTRICTED, SEAL_RETRY
 
 T = TypeVar("T")
@@ -83,12 +85,13 @@ class Sealer:
         redactor: Redactor | None = None,
         known: Known = nothing_known,
         sign: attestation.Sign | None = None,
+        traces: TraceSource | None = None,
     ) -> None:
         """`now` is a wall clock, `steady` one that nobody sets, both in ms: they space tries and appear in no packet.
 
         `observe` hears of each publication. `redactor` makes and searches transcripts; without one only those are used
         that are stated to be redacted, as they came. `known` are a call's values that must not leave in any form.
-        `sign` signs each manifest; None leaves them unsigned.
+        `sign` signs each manifest; None leaves them unsigned. `traces` opens traces that nobody told of.
         """
         self._store = store
         self._bucket = packet_bucket
@@ -100,6 +103,7 @@ class Sealer:
         self._redactor = redactor
         self._known = known
         self._sign = sign
+        self._traces = traces
 
     def wait_s(self, record: Incoming) -> float:
         """Seconds until the record may be handled; 0 for now. What cannot be read is due: `handle` says why."""
@@ -135,12 +139,16 @@ class Sealer:
         )
         failures = [one for one in read if isinstance(one, Failure)]
         waits: dict[str, str] = {one.source.kind: one.detail for one in failures if not one.final}
+        opening = await open_trace(self._traces, order, self._bucket)
+        if opening.wait is not None:
+            waits["trace"] = opening.wait
         if order.supersedes is not None and before is None:
             waits["predecessor"] = "the superseded version has no manifest yet"
         if waits and not self._retries.is_spent(retry, waits):
             later = self._retries.later(order, retry, waits)
             return Effects(sends=(Outgoing(SEAL_RETRY.name, order.canonical_call_id.encode(), later.to_bytes()),))
-        absent = (*withheld, *(missing(one.source.kind, "fetch_failed", one.detail) for one in failures))
+        unread = (missing(one.source.kind, "fetch_failed", one.detail) for one in failures)
+        absent = (*withheld, *opening.absent, *unread)
         found = [one for one in read if isinstance(one, Found)]
         clearance: Clearance | None = None
         for one in found:
@@ -154,14 +162,14 @@ class Sealer:
         # 4. Store the artifacts.
         facts = facts_of(order.canonical_call_id, order.items, order.tool_rules)
         try:
-            made = made_artifacts(order, facts, self._bucket)
+            made = (*made_artifacts(order, facts, self._bucket), *opening.found)
             gathered, to_store = self._describe(order, found, clearance, made, absent)
             # All at once: they are independent, and each may be written twice. The manifest waits for the last.
             puts = (self._put_once(one.artifact.uri, one.body, one.artifact.media_type) for one in to_store)
             await asyncio.gather(*puts)
             # 5. Decide.
             if before is not None:
-                gathered = _with_previous(gathered, before[1])
+                gathered = replace(gathered, previous_hash=before[1])
             manifest = decide(order, facts, gathered, self._produced_by, digest)
             body = manifest_bytes(manifest)
         except (CanonicalError, ValidationError) as error:
@@ -281,6 +289,7 @@ class Sealer:
             measured=measured,
             recording_problem=problem,
             leaks=clearance.leaks if clearance is not None else (),
+            found=frozenset({"trace"} if any(one.artifact.name == "trace" for one in made) else ()),
             redaction=note,
         )
         return gathered, to_store
@@ -354,10 +363,6 @@ def _read(record: Incoming) -> tuple[SealRetry | None, SealOrder]:
         retry = SealRetry.from_dict(document)
         return retry, retry.order
     return None, SealOrder.from_dict(document)
-
-
-def _with_previous(gathered: Gathered, previous_hash: str) -> Gathered:
-    return replace(gathered, previous_hash=previous_hash)
 
 
 def _publish(packet: Packet) -> list[Outgoing]:

@@ -131,7 +131,7 @@ def _completed(
 ) -> Iterator[TraceCompleted]:
     """The trace is closed; said only of traces that have to do with calls, not of every request to a database."""
     named = names.of(root, delivery.query)
-    counted = list(_counted(spans, names))
+    counted = list(counted_spans(spans, names))
     if not counted and how_many(named) < 2:
         return
     if names.several:
@@ -143,7 +143,8 @@ def _completed(
     yield told(made)
 
 
-def _counted(spans: list[Span], names: Names) -> Iterator[tuple[str, Span]]:
+def counted_spans(spans: list[Span], names: Names) -> Iterator[tuple[str, Span]]:
+    """The spans of a trace that tell of speech, models and tools, by the name under which each is counted."""
     tools = {span.number for span in tool_spans(spans, names)}
     for span in spans:
         key = _key(span)

@@ -14,7 +14,7 @@ from stream_app import __version__
 from stream_app.core import alias_rows, due_index
 from stream_app.core.attestation import Sign
 from stream_app.core.policy import Policy
-from stream_app.pipeline.ports import Effects, Incoming, ObjectStore, Redactor, State
+from stream_app.pipeline.ports import Effects, Incoming, ObjectStore, Redactor, State, TraceSource
 from stream_app.runtime import instruments
 from stream_app.runtime.concurrent_lane import ConcurrentLane
 from stream_app.runtime.durable import Durable
@@ -288,6 +288,16 @@ class OwnedRedactor(Redactor, Protocol):
         ...
 
 
+class OwnedTraces(TraceSource, Protocol):
+    """A trace source whose connections the stage opens and closes."""
+
+    async def __aenter__(self) -> TraceSource: ...
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
+
+
 class SealBinding(Binding):
     """`seal-orders`, `seal-retry` -> object storage, `packets`; of rows only how far it has come."""
 
@@ -304,8 +314,9 @@ class SealBinding(Binding):
         redactor: OwnedRedactor | None = None,
         sign: Sign | None = None,
         keys: CallKeys | None = None,
+        traces: OwnedTraces | None = None,
     ) -> None:
-        """`keys`: by them a call's known values are read, so that none is shown."""
+        """`keys`: by them a call's known values are read. `traces` opens traces that nobody told of."""
         from stream_app.core.packet import ProducedBy
         from stream_app.pipeline.known import known_by
         from stream_app.pipeline.seal import Sealer
@@ -316,7 +327,7 @@ class SealBinding(Binding):
         self._store = store
         self._bucket = settings.packet_bucket
         self._redactor = redactor
-        self._keys = keys
+        self._opened: tuple[CallKeys | OwnedTraces, ...] = tuple(one for one in (keys, traces) if one is not None)
         self._warming: asyncio.Task[None] | None = None
         self._limit = asyncio.Semaphore(settings.seal_concurrency)
         sources = SourceStore(
@@ -335,15 +346,15 @@ class SealBinding(Binding):
             redactor=redactor,
             sign=sign,
             known=known_by(keys),
+            traces=traces,
         )
 
     async def start(self, host: Host) -> None:
         """Connect to the store, and let the processes that redact get ready meanwhile."""
         if self._redactor is not None:
             self._warming = asyncio.create_task(self._redactor.warm())
-        await self._store.__aenter__()
-        if self._keys is not None:
-            await self._keys.__aenter__()
+        for one in (self._store, *self._opened):
+            await one.__aenter__()
 
     def open(self, host: Host, topic: str, partition: int, durable: Durable, rows: TablePartition | None) -> AnyLane:
         """A lane that seals several calls at a time."""
@@ -382,6 +393,5 @@ class SealBinding(Binding):
             if self._warming is not None:
                 self._warming.cancel()
             await self._redactor.close()
-        if self._keys is not None:
-            await self._keys.__aexit__(None, None, None)
-        await self._store.__aexit__(None, None, None)
+        for one in (*self._opened, self._store):
+            await one.__aexit__(None, None, None)

@@ -7,7 +7,7 @@ from stream_app.core.identities import TRACE_SCHEME
 from stream_app.core.packet import GateResult
 
 RULES = (
-    "block: a required trace is absent and not named; warn: it is named in missing[]",
+    "block: a required trace is absent, could not be opened, and is not named; warn: it is named in missing[]",
     "block: trace-completed tells of another trace than the call names",
     "warn: engineers are to review the call, and no trace ID is known",
 )
@@ -19,6 +19,8 @@ def check(subject: Subject) -> GateResult:
     block: list[str] = []
     warn: list[str] = []
     if subject.facts.primary("trace") is None:
+        if subject.artifact("trace") is not None:  # Opened in the trace backend: there is proof that it can be.
+            return verdict("trace", block=block, warn=warn)
         block, warn = absence(subject, "trace")
     else:
         block += _other_traces(subject)

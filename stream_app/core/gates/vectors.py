@@ -46,6 +46,11 @@ def _conflict() -> Change:
     return "order.conflicts", [{"eventId": "event-0", "digests": ["0" * 64, "f" * 64], "positions": positions}]
 
 
+def _opened_trace() -> Change:
+    opened = {**EXAMPLE["artifacts"][0], "name": "trace"}
+    return "artifacts", [*(one for one in EXAMPLE["artifacts"] if one["name"] != "trace"), opened]
+
+
 _NO_TRANSCRIPT: tuple[Change, ...] = (
     ("artifacts.0", ABSENT), ("transcript", None), (f"{_CALL}.event.transcript", ABSENT),
 )  # fmt: skip
@@ -97,6 +102,7 @@ VECTORS: tuple[Vector, ...] = (
     Vector("trace", "block", "another trace", ((f"{_TRACE}.event.traceId", "f" * 32),)),
     Vector("trace", "warn", "no trace ID", (("order.aliases.traceId", ABSENT),)),
     Vector("trace", "pass", "", ((_TRACE, ABSENT), _optional("trace"))),
+    Vector("trace", "pass", "", ((_TRACE, ABSENT), _opened_trace())),
     Vector("tool_evidence", "pass", "", ()),
     Vector("tool_evidence", "block", "no tool call shows it", (("unproved", [[2, "refund"]]),)),
     Vector("tool_evidence", "warn", "no tool call shows it", (("unproved", [[2, "refund"]]), _gap("tools"))),
