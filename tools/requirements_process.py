@@ -128,10 +128,9 @@ PROCESS_ROWS: tuple[Row, ...] = (
     Row(
         "Steps",
         "Fetch tool evidence",
-        "Tool calls in summary, written as one artifact.",
-        ("stream_app.core.packet:ToolEvidence",),
-        (_MADE,),
-        6,
+        "Tool calls in summary, in order, with proofs, findings and which bear the same idempotency key; one artifact.",
+        ("stream_app.core.packet:ToolEvidence", "stream_app.core.shown:key_names"),
+        (_MADE, "tests/core/test_shown.py::test_equal_idempotency_keys_show_as_equal_and_as_nothing_else"),
     ),
     Row(
         "Steps",

@@ -15,6 +15,7 @@ from stream_app.core.events import KeySpan, RedactionState
 from stream_app.core.model import Model, Sha256
 from stream_app.core.orders import SealOrder
 from stream_app.core.selection import Facts
+from stream_app.core.shown import key_names
 from stream_app.core.summaries import Redactor, unredacted
 from stream_app.core.wire import Json
 
@@ -132,7 +133,7 @@ def _tools(facts: Facts, redact: Redactor) -> dict[str, Json] | None:
     def shown(text: str | None) -> str | None:
         return None if text is None else redact(text)
 
-    keys = list(dict.fromkeys(tool.idempotency_key for tool in facts.tools if tool.idempotency_key))
+    names = key_names(facts)
     return {
         "tools": [
             {
@@ -146,7 +147,7 @@ def _tools(facts: Facts, redact: Redactor) -> dict[str, Json] | None:
                 "latencyMs": tool.latency_ms,
                 "retries": tool.retries,
                 "sideEffectKind": tool.side_effect_kind,
-                "idempotencyKey": f"key-{keys.index(tool.idempotency_key) + 1}" if tool.idempotency_key else None,
+                "idempotencyKey": names.get(tool.idempotency_key or ""),
                 "sideEffectProof": shown(tool.side_effect_proof),
                 "findings": list(tool.findings),
                 "reports": [_only(item.event, _REPORT_FIELDS) for item in tool.items],

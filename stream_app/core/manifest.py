@@ -29,6 +29,7 @@ from stream_app.core.packet import (
     ProducedBy,
     RedactionNote,
     ReviewStatus,
+    Segment,
     Status,
     SupersededVersion,
     ToolEvidence,
@@ -133,6 +134,8 @@ class Manifest(Model):
     """Of the rules and vectors that judged it (`gates.selftest`); None in manifests of older releases."""
     checklist: tuple[ChecklistLine, ...] | None = None
     """The hand-off checklist, a result a line; None likewise."""
+    segment: Segment | None = None
+    """The groups of calls that it belongs to; None where call-ended names none, and likewise."""
 
     def to_dict(self) -> dict[str, Any]:
         """As any model, without what came with a later release and says nothing."""

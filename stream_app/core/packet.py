@@ -53,6 +53,10 @@ class ToolEvidence(Model):
     retries: int
     side_effect_proof: str | None
     findings: tuple[str, ...]
+    sequence: int | None = None
+    """Its place among the call's tool calls, where its source says so."""
+    idempotency_key: str | None = None
+    """`key-1`, `key-2`, by first use in the call: which tool calls bear the same one, not which."""
 
 
 class ClaimMade(Model):
@@ -136,6 +140,15 @@ class PacketEvidence(Model):
     offset: int
 
 
+class Segment(Model):
+    """The groups that call-ended puts a call in, as reports count by them; null where it names none."""
+
+    agent_id: str | None = None
+    queue: str | None = None
+    language: str | None = None
+    cohort: str | None = None
+
+
 class Packet(Model):
     """One version of one call's evidence packet, as published on `packets`."""
 
@@ -178,23 +191,30 @@ class Packet(Model):
     """None: no transcript was searched for personal data here."""
     checklist: tuple[ChecklistLine, ...] | None = None
     """The hand-off checklist, a result a line; None in packets of older releases and in stubs."""
+    segment: Segment | None = None
+    """What groups of calls it belongs to; None where call-ended names none."""
 
     def to_dict(self) -> dict[str, Any]:
         """As any model, without what came with a later release and says nothing."""
         return without_absent(super().to_dict())
 
 
-LATER_FIELDS = ("claims", "redaction", "gatesDigest", "checklist")
+LATER_FIELDS = ("claims", "redaction", "gatesDigest", "checklist", "segment")
 """Fields of packets and manifests that are left out where they are null: older ones stay as they are, to the byte."""
+
+
+LATER_TOOL_FIELDS = ("sequence", "idempotencyKey")
+"""The same of a tool call's row."""
 
 
 def without_absent(document: dict[str, Any]) -> dict[str, Any]:
     """The document without LATER_FIELDS that are null."""
     kept = {name: value for name, value in document.items() if value is not None or name not in LATER_FIELDS}
-    kept["findings"] = [
-        {name: value for name, value in finding.items() if value is not None or name not in ("turn", "action")}
-        for finding in document["findings"]
-    ]
+    for field, later in (("findings", ("turn", "action")), ("toolEvidence", LATER_TOOL_FIELDS)):
+        kept[field] = [
+            {name: value for name, value in one.items() if value is not None or name not in later}
+            for one in document[field]
+        ]
     return kept
 
 

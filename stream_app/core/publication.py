@@ -62,6 +62,7 @@ def stub_of(packet: Packet) -> Packet:
             "claims": None,
             "redaction": None,
             "checklist": None,
+            "segment": None,
             "missing": tuple(gap.model_copy(update={"detail": None}) for gap in packet.missing),
             "gates": tuple(gate.model_copy(update={"reasons": ()}) for gate in packet.gates),
         }

@@ -30,7 +30,7 @@ from stream_app.core.packet import (
     SupersededVersion,
 )
 from stream_app.core.selection import Facts
-from stream_app.core.shown import evaluation_of, tool_evidence_of
+from stream_app.core.shown import evaluation_of, segment_of, tool_evidence_of
 from stream_app.core.transcripts import TranscriptReport
 from stream_app.core.wav import Measured
 
@@ -155,6 +155,7 @@ def decide(
             for item in order.items
         ),
         gates_digest=gates_digest(),
+        segment=segment_of(facts),
     )
     return manifest.model_copy(update={"checklist": checklist_of(manifest)})
 

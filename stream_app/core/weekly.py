@@ -102,10 +102,19 @@ def _agent(packet: Mapping[str, Any]) -> str:
     return NONE if found is None else found if _AGENT.fullmatch(found) else OTHER
 
 
+def _segment(field: str, packet: Mapping[str, Any]) -> str:
+    found = (packet.get("segment") or {}).get(field)
+    return NONE if found is None else found if _AGENT.fullmatch(found) else OTHER
+
+
 TABLES = (
     ("status", lambda packet: str(packet["status"])),
     ("selectionReason", lambda packet: str(packet["selectionReason"])),
     ("agentVersion", _agent),
+    ("agentId", lambda packet: _segment("agentId", packet)),
+    ("queue", lambda packet: _segment("queue", packet)),
+    ("language", lambda packet: _segment("language", packet)),
+    ("cohort", lambda packet: _segment("cohort", packet)),
     ("label", lambda packet: _label("label", packet)),
     ("failureLabel", lambda packet: _label("failureLabel", packet)),
 )

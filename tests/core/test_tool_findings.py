@@ -123,6 +123,7 @@ def test_the_contract_example() -> None:
     assert shown.to_dict() == {
         "toolCallId": "tc_6", "occurrence": 1, "name": "lookup_order", "argumentSummary": "orderId: string",
         "resultSummary": "found: true, total: number", "status": "succeeded", "latencyMs": 200, "retries": 0,
+        "sequence": 1, "idempotencyKey": None,
         "sideEffectProof": None, "findings": [],
     }  # fmt: skip
 

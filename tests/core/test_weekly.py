@@ -86,3 +86,12 @@ def test_no_group_below_the_minimum_is_told_or_follows_from_the_total(labels: li
     if hidden and len(hidden) < len(counts):
         assert len(hidden) > 1
         assert sum(hidden) >= MIN_GROUP
+
+
+def test_calls_are_counted_by_the_groups_that_they_belong_to() -> None:
+    groups = {"agentId": "billing", "queue": "q-1", "language": "en-US", "cohort": "launch"}
+    packets = [packet(number, segment=groups) for number in range(6)] + [packet(number) for number in range(6, 12)]
+    for name, group in groups.items():
+        assert dict(table(packets, name).groups) == {group: 6, "none": 6}
+    named = [packet(number, segment={**groups, "cohort": "Ana Ruiz +15005550142"}) for number in range(6)]
+    assert dict(table(named, "cohort").groups) == {"other": 6}

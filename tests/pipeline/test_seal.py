@@ -16,7 +16,7 @@ from stream_app.core.dead_letters import DeadLetter
 from stream_app.core.instants import format_instant
 from stream_app.core.manifest import read_manifest
 from stream_app.core.orders import Conflict, JoinAlert, Missing, SealOrder, SealRetry, Supersedes
-from stream_app.core.packet import LATER_FIELDS, Packet
+from stream_app.core.packet import LATER_FIELDS, LATER_TOOL_FIELDS, Packet
 from stream_app.core.verification import Digest, verify
 from stream_app.engines.signing import Ed25519Signer, check
 from stream_app.pipeline.ports import (
@@ -112,6 +112,10 @@ def comparable(packet: dict[str, Any]) -> dict[str, Any]:
     """Digests, source positions and what later releases added apart."""
     return {
         **{name: value for name, value in packet.items() if name not in LATER_FIELDS},
+        "toolEvidence": [
+            {name: value for name, value in tool.items() if name not in LATER_TOOL_FIELDS}
+            for tool in packet["toolEvidence"]
+        ],
         "redactedTranscriptUri": packet["redactedTranscriptUri"].rpartition("/")[0],
         "manifestHash": packet["manifestHash"].partition(":")[0],
         "policy": packet["policy"]["version"],

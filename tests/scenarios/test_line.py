@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from stream_app.core.packet import LATER_FIELDS
+from stream_app.core.packet import LATER_FIELDS, LATER_TOOL_FIELDS
 from stream_app.core.wire import write_json
 from stream_app.dev.state import Endpoints
 from stream_app.pipeline.ports import Outgoing
@@ -46,6 +46,10 @@ def comparable(packet: dict[str, Any]) -> dict[str, Any]:
     told = {name: value for name, value in packet.items() if name not in LATER_FIELDS}
     kept = {**told, "manifestHash": "…", "producedBy": {**packet["producedBy"], "configSha256": "…"}}
     kept["policy"] = {**packet["policy"], "sha256": "…"}
+    tools = packet["toolEvidence"]
+    kept["toolEvidence"] = [
+        {name: value for name, value in one.items() if name not in LATER_TOOL_FIELDS} for one in tools
+    ]
     kept["evidence"] = [{"kind": one["kind"], "eventId": one["eventId"]} for one in packet["evidence"]]
     kept["manifestUri"] = packet["manifestUri"].partition("/calls/")[2]
     kept["redactedTranscriptUri"] = packet["redactedTranscriptUri"].partition("/artifacts/")[0].count("s3://")
