@@ -44,6 +44,10 @@ class Heard:
 
 _VERBS = {words.action: re.compile(rf"\b(?:{words.verbs})\b") for words in rules.ACTIONS}
 _THINGS = {words.action: re.compile(rf"\b(?:{words.things})\b") for words in rules.ACTIONS}
+_NEGATED = dict(rules.BLOCKERS)["negated"]
+_UNREAL = tuple(pattern for name, pattern in rules.BLOCKERS if name in ("future", "conditional"))
+_ANY = re.compile("|".join(rf"\b(?:{words.verbs}|{words.things})\b" for words in rules.ACTIONS))
+"""Any word of any action: most clauses have none, and one search tells."""
 
 
 def hear(turns: Sequence[Said], language: str | None = None) -> Heard:
@@ -158,15 +162,9 @@ def _things(clause: str) -> list[Action]:
 
 
 def _mentions(clause: str, asks: bool) -> set[Action]:
-    if asks or any(
-        pattern.search(clause) for name, pattern in rules.BLOCKERS if name in ("negated", "future", "conditional")
-    ):
+    if asks or not _ANY.search(clause) or any(pattern.search(clause) for pattern in (_NEGATED, *_UNREAL)):
         return set()
     return {action for action in _VERBS if _VERBS[action].search(clause) or _THINGS[action].search(clause)}
-
-
-_NEGATED = dict(rules.BLOCKERS)["negated"]
-_UNREAL = tuple(pattern for name, pattern in rules.BLOCKERS if name in ("future", "conditional"))
 
 
 def _denied(clause: str, asks: bool) -> set[Action]:

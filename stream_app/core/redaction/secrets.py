@@ -83,8 +83,10 @@ def secret_spans(text: str) -> list[Span]:
     return [Span(*match.span(), "SECRET", "form") for match in _FORMS.finditer(text)]
 
 
-_MAYBE = re.compile(r"\S{20}|(?i:passw|passphrase|secret|api[ _-]?key|token|bearer|basic )")
-"""What a turn without any of it need not be searched for."""
+_CUES = ("passw", "passphrase", "secret", "api", "token", "bearer", "basic", "pwd")
+"""What a turn without any of them, and without a long token, need not be searched for."""
+_SHORTEST = 15
+"""Of the forms that need no cue, the shortest."""
 _LONG = 20
 _TOKEN = re.compile(r"(?<![^\s\"'(<:=])[A-Za-z0-9+/=_.:-]{20,}")
 
@@ -94,7 +96,8 @@ def told_secrets(text: str) -> list[Span]:
 
     Nobody says such a token, and no word, hash, trace ID or SID is one. Addresses of pages are left alone.
     """
-    if _MAYBE.search(text) is None:
+    lowered = text.lower()
+    if max(map(len, text.split()), default=0) < _SHORTEST and not any(cue in lowered for cue in _CUES):
         return []
     found = secret_spans(text)
     for match in _TOKEN.finditer(text):
