@@ -34,6 +34,7 @@ COMMANDS: tuple[tuple[str, str, str, str], ...] = (
     ("report", "stream_app.cli.report", "report", "Count a week of packets: no calls, no small groups."),
     ("why", "stream_app.cli.why", "why", "Say what is known of one call, by any of its names."),
     ("joins", "stream_app.cli.joins", "joins", "List calls that wait for evidence, and whose job it is."),
+    ("select", "stream_app.cli.select", "select", "Say of each reason to review a call why it holds, or why not."),
     ("alerts", "stream_app.cli.alerts", "alerts", "Look at join alerts, or forward them to a webhook."),
     ("review", "stream_app.cli.review", "review", "Review packets: list, take, decide, promote to a test."),
     ("verify", "stream_app.cli.verify", "verify", "Check a manifest or packet against its stored bytes."),

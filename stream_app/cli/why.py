@@ -28,6 +28,12 @@ def why(name: str, url: str | None, offline: bool, as_json: bool) -> None:
 
     Exit 0 when something is known, 1 when nobody has heard of the name, 3 when nobody answers who could know.
     """
+    found = known_of(name, url, offline=offline)
+    click.echo(json.dumps(found, indent=1) if as_json else "\n".join(_lines(found)))
+
+
+def known_of(name: str, url: str | None, *, offline: bool) -> dict[str, Any]:
+    """What workers, or the changelogs, know of a call. Ends the command where nothing is known, or nobody answers."""
     settings = Settings()
     found = asyncio.run(_read(settings, name)) if offline else _ask(settings, url, name)
     if found is None:
@@ -37,7 +43,7 @@ def why(name: str, url: str | None, offline: bool, as_json: bool) -> None:
         click.echo("(read from the changelogs)", err=True)
     if found.get("unanswered"):
         click.echo(f"(not all is told: {', '.join(found['unanswered'])} did not answer)", err=True)
-    click.echo(json.dumps(found, indent=1) if as_json else "\n".join(_lines(found)))
+    return found
 
 
 def _ask(settings: Settings, url: str | None, name: str) -> dict[str, Any] | None:

@@ -13,6 +13,7 @@ from stream_app.core.identity import Alias
 from stream_app.core.instants import day_of, format_instant
 from stream_app.core.judgement import next_due
 from stream_app.core.requirements import EXPECTED_FROM
+from stream_app.core.selection.explained import explained
 from stream_app.core.standing import Standing, View, stand
 
 
@@ -51,6 +52,7 @@ def explain(state: CallState, view: View) -> dict[str, Any]:
         "reasons": [hit.row.reason for hit in standing.hits],
         "owner": standing.hits[0].row.owner if standing.hits else None,
         "policy": standing.policy.version,
+        "selection": explained(standing.policy, standing.facts),
         "required": list(standing.required),
         "evidence": [
             {
