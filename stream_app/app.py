@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from stream_app.runtime.stage_line import StageLine
     from stream_app.sinks.key_rings import KeyRings
     from stream_app.sinks.links import LinkFetcher
-    from stream_app.sinks.s3 import S3ObjectStore
+    from stream_app.sinks.s3 import LockMode, S3ObjectStore
     from stream_app.sinks.staged import StagedStore
     from stream_app.sinks.traces import HttpTraceSource
 
@@ -54,6 +54,9 @@ def policy_of(settings: Settings) -> Policy:
         raise policy_file.PolicyFileError(str(settings.policy_file), [mistake]) from error
 
 
+_LOCK_MODES: dict[str, LockMode | None] = {"off": None, "governance": "GOVERNANCE", "compliance": "COMPLIANCE"}
+
+
 def object_store(settings: Settings) -> S3ObjectStore:
     """The object store of the settings (an async context manager)."""
     from stream_app.sinks.s3 import S3ObjectStore
@@ -63,6 +66,7 @@ def object_store(settings: Settings) -> S3ObjectStore:
         access_key=settings.s3_access_key.get_secret_value() if settings.s3_access_key else None,
         secret_key=settings.s3_secret_key.get_secret_value() if settings.s3_secret_key else None,
         region=settings.s3_region,
+        lock_mode=_LOCK_MODES[settings.object_lock],
     )
 
 

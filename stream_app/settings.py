@@ -60,6 +60,9 @@ class Settings(BaseSettings):
     s3_secret_key: SecretStr | None = None
     packet_bucket: str = "review-packets"
     """Where artifacts and manifests go: a bucket, or a bucket and a prefix (`bucket/team-a`)."""
+    object_lock: Literal["off", "governance", "compliance"] = "governance"
+    """Where the packet bucket has Object Lock, what is sealed is locked for the days that its retention class names
+    (`qa_180d`); in compliance mode nobody can take that back."""
     source_buckets: Annotated[tuple[str, ...], NoDecode] = ("provider-drop",)
     """The only buckets that events may point into: a reference elsewhere is never fetched."""
     source_hosts: Annotated[tuple[str, ...], NoDecode] = ()

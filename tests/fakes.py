@@ -49,7 +49,9 @@ class InMemoryObjectStore:
             raise ObjectMissing(uri, "no such object")
         return self.objects[uri]
 
-    async def put_once(self, uri: str, body: bytes, *, media_type: str) -> Literal["stored", "exists"]:
+    async def put_once(
+        self, uri: str, body: bytes, *, media_type: str, retention_class: str | None = None
+    ) -> Literal["stored", "exists"]:
         """Write unless something is there."""
         self._enter("put_once", uri)
         if uri in self.objects:

@@ -13,6 +13,7 @@ _SUMMARY = "stream_app.core.summaries:summarise"
 
 _INPUTS = "tests/house/test_schemas.py::test_contract_inputs_satisfy_schema_and_model"
 _RACE = "tests/sinks/test_s3.py::test_twenty_writers_have_exactly_one_winner_and_its_bytes_stay"
+_LOCKED = "tests/sinks/test_s3.py::test_what_bears_a_retention_class_is_locked_for_its_days_where_the_bucket_locks"
 _EACH_REASON = "tests/core/selection/test_reasons.py::test_each_reason_is_found_and_nothing_beside_it"
 _HIGHEST = "tests/core/selection/test_reasons.py::test_the_highest_reason_comes_first"
 _RATE = "tests/core/selection/test_samples.py::test_a_stratum_gets_the_rate_that_was_asked"
@@ -76,10 +77,9 @@ PROCESS_ROWS: tuple[Row, ...] = (
     Row(
         "Source systems",
         "Object storage",
-        "Artifacts named by digest, manifests written once.",
-        ("stream_app.sinks.s3:S3ObjectStore.put_once",),
-        (_RACE,),
-        6,
+        "Artifacts named by digest, manifests written once; locked for their retention where the bucket locks.",
+        ("stream_app.sinks.s3:S3ObjectStore.put_once", "stream_app.core.retention:days_of"),
+        (_RACE, _LOCKED),
     ),
     Row(
         "Steps",

@@ -46,8 +46,8 @@ ROLES: tuple[tuple[Role, str, tuple[tuple[Place, tuple[Right, ...]], ...]], ...]
 
 _ACTIONS: dict[Right, tuple[str, ...]] = {
     "read": ("s3:GetObject",),
-    "write": ("s3:PutObject",),
-    "list": ("s3:ListBucket",),
+    "write": ("s3:PutObject", "s3:PutObjectRetention"),
+    "list": ("s3:ListBucket", "s3:GetBucketObjectLockConfiguration"),
     "delete": ("s3:DeleteObject",),
 }
 _WITHHELD = ("s3:GetObject", "s3:GetObjectVersion", "s3:PutObject", "s3:DeleteObject", "s3:DeleteObjectVersion")

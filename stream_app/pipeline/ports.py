@@ -96,8 +96,13 @@ class ArtifactSource(Protocol):
 class ObjectStore(Protocol):
     """Object storage as stages see it; URIs are `s3://bucket/key`. Every method may raise StoreError."""
 
-    async def put_once(self, uri: str, body: bytes, *, media_type: str) -> Literal["stored", "exists"]:
-        """Write the object unless one is there (`If-None-Match: *`)."""
+    async def put_once(
+        self, uri: str, body: bytes, *, media_type: str, retention_class: str | None = None
+    ) -> Literal["stored", "exists"]:
+        """Write the object unless one is there (`If-None-Match: *`).
+
+        `retention_class`: how long it must stay, where the store can see to that (`core.retention`).
+        """
         ...
 
     async def get(self, uri: str, *, max_bytes: int) -> bytes:

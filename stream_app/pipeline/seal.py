@@ -15,7 +15,7 @@ from typing import Literal, TypeVar
 from pydantic import ValidationError
 
 from stream_app.core import attestation
-from stream_app.core.artifacts import Artifact, Stored, made_artifacts, stored
+from stream_app.core.artifacts import JSON_TYPE, Artifact, Stored, made_artifacts, stored
 from stream_app.core.canonical import CanonicalError, hash_of
 from stream_app.core.instants import day_of
 from stream_app.core.manifest import (
@@ -165,7 +165,7 @@ class Sealer:
             made = (*made_artifacts(order, facts, self._bucket), *opening.found)
             gathered, to_store = self._describe(order, found, clearance, made, absent)
             # All at once: they are independent, and each may be written twice. The manifest waits for the last.
-            puts = (self._put_once(one.artifact.uri, one.body, one.artifact.media_type) for one in to_store)
+            puts = (self._put_once(one.artifact.uri, one.body, order, one.artifact.media_type) for one in to_store)
             await asyncio.gather(*puts)
             # 5. Decide.
             if before is not None:
@@ -181,7 +181,7 @@ class Sealer:
         if self._sign is not None:
             # Before the manifest, under its hash: so whoever adopts a manifest never signs what it did not make.
             envelope = attestation.signed(manifest, hash_of(body), self._sign)
-            await self._put_once(attestation.signature_uri(uri, hash_of(body)), envelope, "application/json")
+            await self._put_once(attestation.signature_uri(uri, hash_of(body)), envelope, order)
         existing = await self._commit(uri, body, order)
         if existing is not None:
             uri, body = existing
@@ -260,7 +260,7 @@ class Sealer:
                         clearance.body,
                         bucket=self._bucket,
                         retention_class=retention,
-                        media_type=reference.media_type or "application/json",
+                        media_type=reference.media_type or JSON_TYPE,
                         source_uri=reference.uri,
                     )
                     for each in (copy, masked) if masked is not None else (copy,):
@@ -304,7 +304,7 @@ class Sealer:
                     return elsewhere, await self._own(self._store.get(elsewhere, max_bytes=MAX_MANIFEST_BYTES))
                 except ObjectMissing:
                     continue
-        if await self._put_once(uri, body, "application/json") == "stored":
+        if await self._put_once(uri, body, order) == "stored":
             return None
         try:
             return uri, await self._own(self._store.get(uri, max_bytes=MAX_MANIFEST_BYTES))
@@ -320,10 +320,13 @@ class Sealer:
         except StoreError as error:
             raise StoreUnavailable(error.uri, error.detail) from error
 
-    async def _put_once(self, uri: str, body: bytes, media_type: str) -> Literal["stored", "exists"]:
+    async def _put_once(
+        self, uri: str, body: bytes, order: SealOrder, media_type: str = JSON_TYPE
+    ) -> Literal["stored", "exists"]:
         """Write to our own store; every failure, a missing bucket included, is StoreUnavailable."""
+        kept = order.review.retention_class
         try:
-            return await self._store.put_once(uri, body, media_type=media_type)
+            return await self._store.put_once(uri, body, media_type=media_type, retention_class=kept)
         except StoreUnavailable:
             raise
         except StoreError as error:

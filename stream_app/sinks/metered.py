@@ -39,10 +39,12 @@ class MeteredStore:
         self._inner = inner
         self._recorder = recorder
 
-    async def put_once(self, uri: str, body: bytes, *, media_type: str) -> Literal["stored", "exists"]:
+    async def put_once(
+        self, uri: str, body: bytes, *, media_type: str, retention_class: str | None = None
+    ) -> Literal["stored", "exists"]:
         """As the inner store."""
         with self._counted("put"):
-            return await self._inner.put_once(uri, body, media_type=media_type)
+            return await self._inner.put_once(uri, body, media_type=media_type, retention_class=retention_class)
 
     async def get(self, uri: str, *, max_bytes: int) -> bytes:
         """As the inner store."""

@@ -7,11 +7,12 @@ a key, on a store that honours `If-None-Match: *`.
 from __future__ import annotations
 
 import asyncio
+import logging
 import secrets
 import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Literal, Self
@@ -22,6 +23,7 @@ from aiohttp import ClientError as HttpError
 from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
 
 from stream_app import __version__
+from stream_app.core.retention import days_of
 from stream_app.pipeline.ports import (
     ObjectDenied,
     ObjectInfo,
@@ -37,6 +39,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from types import TracebackType
 
+log = logging.getLogger(__name__)
+
+LockMode = Literal["GOVERNANCE", "COMPLIANCE"]
 PRESIGNED_S = 900
 """The longest life of a presigned address: a quarter of an hour."""
 _PROBE_KEY = "_stream-app-probe"
@@ -71,7 +76,9 @@ class S3ObjectStore:
         pool_size: int = 32,
         attempts: int = 3,
         timeout_seconds: float = 60.0,
+        lock_mode: LockMode | None = None,
     ) -> None:
+        """`lock_mode`: what bears a retention class of so many days is locked for them, in buckets that have locks."""
         self._arguments: dict[str, Any] = {
             "endpoint_url": endpoint_url,
             "aws_access_key_id": access_key,
@@ -89,6 +96,9 @@ class S3ObjectStore:
                 retries={"mode": "standard", "total_max_attempts": attempts},
             ),
         }
+        self._lock_mode = lock_mode
+        self._locks: dict[str, bool] = {}
+        """Bucket -> whether it has Object Lock, as far as was asked."""
         self._stack = AsyncExitStack()
         self._client: Any = None
 
@@ -102,7 +112,9 @@ class S3ObjectStore:
         self._client = None
         await self._stack.aclose()
 
-    async def put_once(self, uri: str, body: bytes, *, media_type: str) -> Literal["stored", "exists"]:
+    async def put_once(
+        self, uri: str, body: bytes, *, media_type: str, retention_class: str | None = None
+    ) -> Literal["stored", "exists"]:
         """Write the object unless one is there (`If-None-Match: *`).
 
         "exists" may also mean that an earlier try of this very call went through and its answer was lost: the
@@ -110,9 +122,10 @@ class S3ObjectStore:
         says the same: something is there. Any other 403 is ObjectDenied. A 409 (two conditional writes at once) is
         tried again, as AWS asks.
         """
+        lock = await self._lock_of(uri, retention_class)
         for attempt in range(_CONFLICT_ATTEMPTS):
             try:
-                await self._put(uri, body, media_type, IfNoneMatch="*")
+                await self._put(uri, body, media_type, IfNoneMatch="*", **lock)
                 return "stored"
             except ClientError as error:
                 status = _status(error)
@@ -245,7 +258,24 @@ class S3ObjectStore:
             raise StoreUnavailable(uri, "gave back other bytes than were just written")
         return (time.perf_counter() - began) * 1000
 
-    async def _put(self, uri: str, body: bytes, media_type: str, **condition: str) -> None:
+    async def _lock_of(self, uri: str, retention_class: str | None) -> dict[str, Any]:
+        """What the request says so that nobody may remove the object before its time."""
+        days = None if retention_class is None or self._lock_mode is None else days_of(retention_class)
+        bucket, _ = split_uri(uri)
+        if days is None:
+            return {}
+        if bucket not in self._locks:
+            try:
+                self._locks[bucket] = await self.has_lock(bucket)
+            except ObjectDenied:
+                log.warning("whether %s has Object Lock these keys may not ask: nothing is locked there", bucket)
+                self._locks[bucket] = False
+        if not self._locks[bucket]:
+            return {}
+        until = datetime.now(UTC) + timedelta(days=days)
+        return {"ObjectLockMode": self._lock_mode, "ObjectLockRetainUntilDate": until}
+
+    async def _put(self, uri: str, body: bytes, media_type: str, **condition: Any) -> None:
         bucket, key = split_uri(uri)
         try:
             await self._client.put_object(Bucket=bucket, Key=key, Body=body, ContentType=media_type, **condition)

@@ -51,9 +51,11 @@ class SourceStore:
         self._files = None if files is None else files.resolve()
         self._links = links or (lambda most: LinkFetcher(hosts, max_bytes=most, within_s=within_s))
 
-    async def put_once(self, uri: str, body: bytes, *, media_type: str) -> Literal["stored", "exists"]:
+    async def put_once(
+        self, uri: str, body: bytes, *, media_type: str, retention_class: str | None = None
+    ) -> Literal["stored", "exists"]:
         """As the inner store."""
-        return await self._inner.put_once(uri, body, media_type=media_type)
+        return await self._inner.put_once(uri, body, media_type=media_type, retention_class=retention_class)
 
     async def head(self, uri: str) -> ObjectInfo:
         """As the inner store."""

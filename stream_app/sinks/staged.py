@@ -59,11 +59,13 @@ class StagedStore:
     ) -> None:
         await self._inner.__aexit__(kind, error, trace)
 
-    async def put_once(self, uri: str, body: bytes, *, media_type: str) -> Literal["stored", "exists"]:
+    async def put_once(
+        self, uri: str, body: bytes, *, media_type: str, retention_class: str | None = None
+    ) -> Literal["stored", "exists"]:
         """As the inner store; of a staged object it is not told what it is."""
         name = self._name_of(uri)
         if name is None:
-            return await self._inner.put_once(uri, body, media_type=media_type)
+            return await self._inner.put_once(uri, body, media_type=media_type, retention_class=retention_class)
         if len(body) < BESIDE_BYTES:
             encrypted = self._cipher.encrypt(body, name=name)
         else:

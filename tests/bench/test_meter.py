@@ -28,7 +28,7 @@ def test_children_count_while_they_live_and_after() -> None:
         assert parent.stdout.readline() == b"burnt\n"
         assert len(meter.family(parent.pid)) == 2
         living = meter.cpu_seconds([parent.pid])
-        assert 0.5 <= living < 5
+        assert 0.4 <= living < 5  # The kernel counts by ticks.
         assert meter.resident_bytes([parent.pid]) > 5_000_000
         parent.stdin.write(b"\n")
         parent.stdin.flush()

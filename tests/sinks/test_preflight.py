@@ -39,7 +39,9 @@ class Store(InMemoryObjectStore):
 
 
 class Overwrites(Store):
-    async def put_once(self, uri: str, body: bytes, *, media_type: str) -> Literal["stored", "exists"]:
+    async def put_once(
+        self, uri: str, body: bytes, *, media_type: str, retention_class: str | None = None
+    ) -> Literal["stored", "exists"]:
         await self.put(uri, body, media_type=media_type)
         return "stored"
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from hashlib import sha256
 from uuid import uuid4
 
@@ -266,3 +267,34 @@ def test_a_lock_refuses_with_403_or_with_400_and_both_mean_denied(
 ) -> None:
     answer = {"Error": {"Code": code, "Message": message}, "ResponseMetadata": {"HTTPStatusCode": status}}
     assert type(_typed("s3://a/b", ClientError(answer, "DeleteObject"))) is error
+
+
+async def test_what_bears_a_retention_class_is_locked_for_its_days_where_the_bucket_locks(stack: Endpoints) -> None:
+    admin = stack.credentials["admin"]
+    keys = {"access_key": admin.access_key, "secret_key": admin.secret_key}
+    async with S3ObjectStore(endpoint_url=stack.s3_endpoint, lock_mode="COMPLIANCE", **keys) as store:
+        bucket = f"locked-{uuid4()}"
+        await store._client.create_bucket(Bucket=bucket, ObjectLockEnabledForBucket=True)
+        kept, free = f"s3://{bucket}/kept", f"s3://{bucket}/free"
+        assert await store.put_once(kept, b"x", media_type="text/plain", retention_class="qa_180d") == "stored"
+        assert await store.put_once(kept, b"y", media_type="text/plain", retention_class="qa_180d") == "exists"
+        assert await store.put_once(free, b"x", media_type="text/plain", retention_class="qa") == "stored"
+        told = await store._client.head_object(Bucket=bucket, Key="kept")
+        assert told["ObjectLockMode"] == "COMPLIANCE"
+        assert 179 <= (told["ObjectLockRetainUntilDate"] - datetime.now(UTC)).days <= 180
+        with pytest.raises(ObjectDenied):
+            await store.delete_version(kept, told["VersionId"])
+        bare = await store._client.head_object(Bucket=bucket, Key="free")
+        assert "ObjectLockMode" not in bare
+        await store.delete_version(free, bare["VersionId"])
+
+
+async def test_where_a_bucket_has_no_locks_or_none_are_wanted_nothing_is_locked(stack: Endpoints) -> None:
+    keys = stack.credentials["sealer"]
+    for mode in ("GOVERNANCE", None):
+        async with S3ObjectStore(
+            endpoint_url=stack.s3_endpoint, access_key=keys.access_key, secret_key=keys.secret_key, lock_mode=mode
+        ) as store:
+            uri = f"s3://review-packets/test/{uuid4()}"
+            assert await store.put_once(uri, b"x", media_type="text/plain", retention_class="qa_180d") == "stored"
+            assert await store.get(uri, max_bytes=9) == b"x"
