@@ -31,9 +31,9 @@ def main() -> None:
     put_once = S3ObjectStore.put_once
 
     async def watched_put(
-        self: S3ObjectStore, uri: str, body: bytes, *, media_type: str
+        self: S3ObjectStore, uri: str, body: bytes, *, media_type: str, retention_class: str | None = None
     ) -> Literal["stored", "exists"]:
-        outcome = await put_once(self, uri, body, media_type=media_type)
+        outcome = await put_once(self, uri, body, media_type=media_type, retention_class=retention_class)
         if uri.endswith("/manifest.json"):
             actor.reached("manifest-stored")
         return outcome
