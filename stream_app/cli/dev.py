@@ -42,8 +42,16 @@ def dev() -> None:
 @_directory
 @click.option("--kafka-port", type=_port, help="The broker's port. Default: a free one, kept for the next start.")
 @click.option("--s3-port", type=_port, help="The S3 server's port. Default: a free one, kept for the next start.")
+@click.option(
+    "--wait",
+    "patience_s",
+    type=click.FloatRange(min=0),
+    default=0.0,
+    show_default=True,
+    help="Seconds to give another `dev` command that is at work here.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the endpoints as JSON (without secret keys).")
-def up(directory: Path, kafka_port: int | None, s3_port: int | None, as_json: bool) -> None:
+def up(directory: Path, kafka_port: int | None, s3_port: int | None, patience_s: float, as_json: bool) -> None:
     """Start what does not run and wait until every part has answered a real round trip.
 
     Exit codes: 0 up · 3 to 8 the environment is in the way (the message says how) · 130 interrupted.
@@ -52,7 +60,7 @@ def up(directory: Path, kafka_port: int | None, s3_port: int | None, as_json: bo
     stack = Stack(directory, kafka_port=kafka_port, s3_port=s3_port)
     already = stack.is_running()
     with explained(), interrupted_by_sigterm(), part_lines(Console(stderr=True)) as report:
-        endpoints = stack.up(report)
+        endpoints = stack.up(report, patience_s=patience_s)
     if as_json:
         click.echo(
             json.dumps(
