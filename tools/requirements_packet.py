@@ -77,8 +77,12 @@ PACKET_ROWS: tuple[Row, ...] = (
     ),
     _reason(
         "customer_reported",
-        "A `call-reported` event names the call. Finding it by account and time comes later.",
-        issue=6,
+        "A `call-reported` event names the call, or an account and a time: the one call it had then is meant.",
+        (
+            _EACH_REASON,
+            "tests/pipeline/test_account_book.py::"
+            "test_all_120_orders_of_a_story_find_the_one_call_that_the_report_means",
+        ),
     ),
     _reason(
         "failed_tool_call",

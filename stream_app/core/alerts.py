@@ -20,6 +20,7 @@ RUNBOOKS: dict[AlertKind, str] = {
     "timed_out": "docs/runbooks/timed-out.md",
     "orphan": "docs/runbooks/orphan.md",
     "identity_conflict": "docs/runbooks/identity-conflict.md",
+    "report_ambiguous": "docs/runbooks/report-ambiguous.md",
     "source_silent": "docs/runbooks/source-silent.md",
     "review_overdue": "docs/runbooks/review-overdue.md",
     "review_ownerless": "docs/runbooks/review-overdue.md",

@@ -4,9 +4,12 @@ A row is the JSON of `identity.Alias` behind a field of fixed width, so that its
 
     {"_due":"orphan/001780511951000","_v":1,"alias":"livekitRoom:r-1",...}
 
+The row of an account (`accounts.Account`, under a key that no alias has) is written alike, as `lookup/`: when a report
+is to be answered, or there is nothing left to remember.
+
 `orphan/` is when waiting events become orphans, `minted/` when a call that ended and has no ID is given one, `expire/`
 when an alias that nobody uses is forgotten, `parked/` is no time at all: orphans, and what waits at a disputed alias,
-wait for as long as it takes. 0 is as soon as the stage knows the time. The index holds the first three as local keys,
+wait for as long as it takes. 0 is as soon as the stage knows the time. The index holds all but the last as local keys,
 `orphan/<8-byte big-endian ms><alias>`, so that what is due stands side by side and no timer is kept in memory. A replay
 brings every row an alias ever had: an entry counts only where the row still says its time.
 `_v` is the version of the row; rows of release 0.1 do not say, and theirs is the first.
@@ -18,12 +21,13 @@ from typing import Literal
 
 import msgspec
 
+from stream_app.core.accounts import Account
 from stream_app.core.identity import Alias
 from stream_app.core.identity_records import RecordError
 
 VERSION = 1
 
-DueKind = Literal[b"orphan/", b"minted/", b"expire/", b"parked/"]
+DueKind = Literal[b"orphan/", b"minted/", b"expire/", b"parked/", b"lookup/"]
 Due = tuple[DueKind, int]
 """What is due with the alias, and when, ms of the stage's time."""
 
@@ -31,7 +35,8 @@ ORPHAN: DueKind = b"orphan/"
 MINT: DueKind = b"minted/"
 EXPIRE: DueKind = b"expire/"
 PARKED: DueKind = b"parked/"
-_KINDS: dict[bytes, DueKind] = {ORPHAN: ORPHAN, MINT: MINT, EXPIRE: EXPIRE, PARKED: PARKED}
+LOOKUP: DueKind = b"lookup/"
+_KINDS: dict[bytes, DueKind] = {ORPHAN: ORPHAN, MINT: MINT, EXPIRE: EXPIRE, PARKED: PARKED, LOOKUP: LOOKUP}
 
 _HEAD = b'{"_due":"'
 _KIND = slice(len(_HEAD), len(_HEAD) + 7)
@@ -44,10 +49,11 @@ _PRESENT = b"\x01"
 
 _ENCODER = msgspec.json.Encoder()
 _DECODER = msgspec.json.Decoder(Alias)
+_ACCOUNT = msgspec.json.Decoder(Account)
 
 
-def write_row(state: Alias, due: Due) -> bytes:
-    """The row of an alias."""
+def write_row(state: Alias | Account, due: Due) -> bytes:
+    """The row of an alias, or of an account."""
     return b"%s%s%015d%s%s" % (_HEAD, due[0], due[1], _THIS_VERSION, _ENCODER.encode(state)[2:])
 
 
@@ -66,6 +72,15 @@ def read_row(row: bytes) -> Alias:
         return _DECODER.decode(row)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise RecordError(f"not the row of an alias: {error}") from None
+
+
+def read_account_row(row: bytes) -> Account:
+    """The account of a row. Raises RecordError."""
+    _check(row)
+    try:
+        return _ACCOUNT.decode(row)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise RecordError(f"not the row of an account: {error}") from None
 
 
 def due_of(row: bytes) -> Due:

@@ -14,7 +14,7 @@ from stream_app.core.wire import write_json
 DeadLetterReason = Literal[
     "not_json", "duplicate_key", "not_a_number", "invalid_text", "not_an_object", "tombstone", "oversize",
     "invalid_envelope", "unknown_schema_version", "unknown_type", "wrong_topic", "invalid_event",
-    "identity_missing", "identity_conflict", "account_lookup_unsupported", "invalid_internal", "late",
+    "identity_missing", "identity_conflict", "invalid_internal", "late",
     "order_conflict", "unknown_provider", "not_readable", "unknown_shape", "content_refused", "defect",
     "review_refused",
 ]  # fmt: skip

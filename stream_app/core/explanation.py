@@ -106,6 +106,7 @@ def explain_alias(state: Alias, due: Due) -> dict[str, Any]:
         "own": state.own,
         "edges": list(state.edges),
         "best": state.name,
+        "candidates": list(state.candidates),
         "disputed": list(state.disputed),
         "overruled": list(state.overruled),
         "orphaned": state.orphaned,

@@ -10,7 +10,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
 
-from stream_app.core.events import Event
+from stream_app.core.accounts import REPORT_SCHEME, report_name
+from stream_app.core.events import CallReported, Event
 from stream_app.core.evidence import AcceptedEvent, ClockRecord, Position
 from stream_app.core.model import Identifier, Model
 
@@ -37,7 +38,7 @@ PRECEDENCE: tuple[str, ...] = (
 
 
 def aliases_of(event: Event) -> dict[str, str]:
-    """Every alias of an event, its `traceId` included.
+    """Every alias of an event, its `traceId` included; of a report that names an account alone the alias it waits at.
 
     Raises ValueError where the event contradicts itself: two different trace IDs in one event name two calls.
     """
@@ -46,6 +47,8 @@ def aliases_of(event: Event) -> dict[str, str]:
         if aliases.get(TRACE_SCHEME, event.trace_id) != event.trace_id:
             raise ValueError("traceId and aliases.traceId differ")
         aliases[TRACE_SCHEME] = event.trace_id
+    if not aliases and event.canonical_call_id is None and isinstance(event, CallReported) and event.account_ref:
+        aliases[REPORT_SCHEME] = report_name(event.source, event.event_id)
     return aliases
 
 
@@ -127,4 +130,38 @@ class HopDone(Model):
     hop_id: str
 
 
-IdentityRecord = Annotated[Park | Link | HopDone | ClockRecord, Field(discriminator="record")]
+class AccountCall(Model):
+    """A call of an account, for reports that name the account alone; times in ms."""
+
+    record: Literal["account-call"] = "account-call"
+    account: Annotated[str, StringConstraints(min_length=1)]
+    began: int
+    call: Identifier
+    ended: int
+
+
+class AccountReport(Model):
+    """A report that waits at `alias` asks for the call of an account; times in ms."""
+
+    record: Literal["account-report"] = "account-report"
+    account: Annotated[str, StringConstraints(min_length=1)]
+    alias: AliasKey
+    around: int
+    position: Position
+    received_at: int
+
+
+class Candidates(Model):
+    """The report that waits at `alias` may mean any of these calls."""
+
+    record: Literal["candidates"] = "candidates"
+    alias: AliasKey
+    candidates: tuple[Identifier, ...]
+    more: bool = False
+    """Whether there are, or may have been, others."""
+    position: Position
+
+
+IdentityRecord = Annotated[
+    Park | Link | HopDone | ClockRecord | AccountCall | AccountReport | Candidates, Field(discriminator="record")
+]

@@ -31,11 +31,12 @@ from hashlib import sha256
 import msgspec
 from msgspec.structs import replace
 
+from stream_app.core import accounts
 from stream_app.core import identity_notices as notices
 from stream_app.core.events import CallEnded
 from stream_app.core.evidence import AcceptedEvent
 from stream_app.core.identities import Ranking
-from stream_app.core.identity_records import LinkRecord, ParkRecord, PassingEvent, Place
+from stream_app.core.identity_records import CandidatesRecord, LinkRecord, ParkRecord, PassingEvent, Place
 from stream_app.core.instants import parse_instant
 from stream_app.core.model import Identifier, Model, Text
 
@@ -48,6 +49,8 @@ OPERATOR = "operator"
 """`source` of links by people who may overrule systems: this, or this and a name (`operator/ada`). Who may write it is
 for the broker's ACLs to say."""
 MINTED_BY = "call-evidence-stream/minted"
+UNKNOWN_CALL = "(forgotten)"
+"""Stands for the calls of an account that are not remembered any more."""
 
 
 class Alias(msgspec.Struct, frozen=True, rename="camel"):
@@ -56,6 +59,8 @@ class Alias(msgspec.Struct, frozen=True, rename="camel"):
     alias: str
     best: str | None = None
     """The best name that is known of the group it belongs to; None: its own."""
+    candidates: tuple[str, ...] = ()
+    """Of a report that names an account alone: the calls it may mean, until somebody says which."""
     canonical_call_id: str | None = None
     disputed: tuple[str, ...] = ()
     """Calls that claim it, its owner among them, until an operator says whose it is; the last MAX_DISPUTED of them."""
@@ -92,6 +97,7 @@ class AliasState(Model):
     own: str | None = None
     said_by: str | None = None
     edges: tuple[str, ...] = ()
+    candidates: tuple[str, ...] = ()
     disputed: tuple[str, ...] = ()
     parked: tuple[AcceptedEvent, ...] = ()
     since: int | None = None
@@ -184,6 +190,14 @@ def fold_link(state: Alias, record: LinkRecord, context: Context) -> Resolution:
     return Resolution(state, hops=() if known and record.best is None else _gossip(state, (other,), record, context))
 
 
+def fold_candidates(state: Alias, record: CandidatesRecord) -> Resolution:
+    """A report may mean several calls (`accounts`): nothing is guessed, and what a person has said stands."""
+    told = record.candidates or (UNKNOWN_CALL,)
+    if (state.said_by is not None and state.said_by != accounts.SAID_BY) or told == state.candidates:
+        return Resolution(state)
+    return Resolution(replace(state, candidates=told))
+
+
 def mint(state: Alias) -> Resolution:
     """Nobody has named the call of the call-ended that waits here: it is called by the best name of its group."""
     name = minted_id(state.name)
@@ -229,6 +243,8 @@ def _claimed(state: Alias, canonical: str, claim: LinkRecord, context: Context) 
         return _bound(state, canonical, claim)
     if is_operator(claim.said_by) and (claim.hop == 0 or state.disputed) and (owner != canonical or state.disputed):
         return _settled(state, owner, canonical, claim, context)
+    if state.candidates and claim.said_by != accounts.SAID_BY and owner == canonical:
+        return Resolution(replace(state, candidates=(), said_by=claim.said_by))
     if canonical in (owner, state.own) or canonical in state.disputed or canonical in state.overruled:
         return Resolution(state)
     if state.disputed or not (state.minted or claim.minted) or (state.own is not None and not claim.minted):

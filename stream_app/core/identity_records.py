@@ -143,14 +143,45 @@ class ClockOnward(_Record, frozen=True, tag="clock", kw_only=True):
     worker: str
 
 
-AnyRecord = ParkRecord | LinkRecord | HopDoneRecord | ClockOnward
+class AccountCallRecord(_Record, frozen=True, tag="account-call", kw_only=True):
+    """A call of an account, for reports that name the account alone; times in ms."""
+
+    account: Annotated[str, msgspec.Meta(min_length=1)]
+    began: int
+    call: CallId
+    ended: int
+
+
+class AccountReportRecord(_Record, frozen=True, tag="account-report", kw_only=True):
+    """A report that waits at `alias` asks for the call of an account; times in ms."""
+
+    account: Annotated[str, msgspec.Meta(min_length=1)]
+    alias: AliasKey
+    around: int
+    position: Place
+    received_at: int
+
+
+class CandidatesRecord(_Record, frozen=True, tag="candidates", kw_only=True):
+    """The report that waits at `alias` may mean any of these calls."""
+
+    alias: AliasKey
+    candidates: tuple[CallId, ...]
+    more: bool = False
+    """Whether there are, or may have been, others."""
+    position: Place
+
+
+AnyRecord = (
+    ParkRecord | LinkRecord | HopDoneRecord | ClockOnward | AccountCallRecord | AccountReportRecord | CandidatesRecord
+)
 
 _ENCODER = msgspec.json.Encoder()
 _SORTED = msgspec.json.Encoder(order="sorted")
 _PASSING = msgspec.json.Decoder(PassingEvent)
 _SOURCE = msgspec.json.Decoder(_Source)
 _TYPE = msgspec.json.Decoder(_Type)
-_RECORD: msgspec.json.Decoder[AnyRecord] = msgspec.json.Decoder(ParkRecord | LinkRecord | HopDoneRecord | ClockOnward)
+_RECORD: msgspec.json.Decoder[AnyRecord] = msgspec.json.Decoder(AnyRecord)
 
 
 def read_record(value: bytes | None) -> AnyRecord:

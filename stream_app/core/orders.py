@@ -23,8 +23,9 @@ MissingReason = Literal[
     "never_seen", "declared_never", "schema_rejected", "fetch_failed", "redaction_failed", "withheld_by_policy"
 ]
 AlertKind = Literal[
-    "stuck", "timed_out", "orphan", "identity_conflict", "source_silent", "review_overdue", "review_ownerless"
-]
+    "stuck", "timed_out", "orphan", "identity_conflict", "source_silent", "review_overdue", "review_ownerless",
+    "report_ambiguous",
+]  # fmt: skip
 
 
 class Missing(Model):

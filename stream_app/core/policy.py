@@ -67,6 +67,10 @@ class Timing(Strict):
     """How far a call's end may lie before the broker's time of its call-ended."""
     mint_delay: Duration = 60_000
     """After a call-ended that names no canonical call: how long a system may take to name one."""
+    account_window: Duration = 30 * 60_000
+    """Before and after the time that a report states which names an account alone: where its call is looked for."""
+    account_settle: Duration = 5 * 60_000
+    """After that window: how long calls of the account may take to be known."""
 
     @model_validator(mode="after")
     def _consistent(self) -> Timing:
@@ -283,8 +287,9 @@ class Policy(Strict):
     def to_dict(self) -> dict[str, Any]:
         """The document; without what came with a later release and is not stated, so that digests stay as they were."""
         document = super().to_dict()
-        if "mint_delay" not in self.timing.model_fields_set:
-            del document["timing"]["mintDelay"]
+        for name in ("mint_delay", "account_window", "account_settle"):
+            if name not in self.timing.model_fields_set:
+                del document["timing"][_camel(name)]
         for part in ("identity", "tools", "gates"):
             if part not in self.model_fields_set:
                 del document[part]

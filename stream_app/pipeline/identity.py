@@ -1,7 +1,7 @@
 """The only place where the identity stage turns folded aliases into records to write: one instance a partition.
 
 A batch is folded over the rows as they were when it began; what the batch itself has changed lies over them until it is
-folded (`_Held`). A row that several records change is written once, with the last of them.
+folded (`Held`). A row that several records change is written once, with the last of them.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 
 from msgspec.structs import replace
 
-from stream_app.core import identity
+from stream_app.core import accounts, identity
 from stream_app.core.alias_rows import (
     EXPIRE,
     MINT,
@@ -18,79 +18,39 @@ from stream_app.core.alias_rows import (
     PARKED,
     Due,
     DueKind,
-    due_of,
     index_bounds,
     index_key,
     index_row,
     read_index_key,
-    read_row,
     write_row,
 )
 from stream_app.core.clock import PartitionClock
 from stream_app.core.evidence import ClockRecord
 from stream_app.core.identities import Ranking
 from stream_app.core.identity import Alias, Context, Resolution
-from stream_app.core.identity_alerts import conflict_alert, orphan_alert
+from stream_app.core.identity_alerts import alerts_of, orphan_alert
 from stream_app.core.identity_records import (
     AnyRecord,
+    CandidatesRecord,
     ClockOnward,
     HopDoneRecord,
     LinkRecord,
     ParkRecord,
+    PassingEvent,
     RecordError,
     read_record,
 )
 from stream_app.core.instants import LATEST_MS
 from stream_app.core.policy import Policy
 from stream_app.pipeline import outputs
-from stream_app.pipeline.ports import Effects, Incoming, Outgoing, State
+from stream_app.pipeline.account_book import AccountBook, accounted
+from stream_app.pipeline.identity_batch import Done, Held
+from stream_app.pipeline.ports import Effects, Headers, Incoming, Outgoing, State
 from stream_app.telemetry.propagation import TRACEPARENT
 from stream_app.topics import EVIDENCE, IDENTITY
 
-Row = tuple[bytes, bytes | None]
 _WAITS: tuple[DueKind, ...] = (ORPHAN, MINT)
 """What an alias is due for while events wait at it for their first time."""
-
-
-class _Held:
-    """An alias while a batch is folded: its state, when it is due, and what its row said before."""
-
-    __slots__ = ("changed_by", "due", "key", "state", "stored")
-
-    def __init__(self, key: bytes, row: bytes | None) -> None:
-        self.key = key
-        self.stored: Due | None = None if row is None else due_of(row)
-        self.due: Due | None = self.stored
-        """None: there is no row, or none any more."""
-        self.state = Alias(key.decode()) if row is None else read_row(row)
-        self.changed_by = -1
-        """Index in the batch of the last record that changed it; -1: none did."""
-
-
-class _Done:
-    """What one record of a batch comes to, while the batch is folded."""
-
-    __slots__ = ("expects", "in_turn", "local", "receipts", "rows", "sends", "then")
-
-    def __init__(self) -> None:
-        self.sends: list[Outgoing] = []
-        self.rows: list[Row] = []
-        self.local: list[Row] = []
-        self.expects: tuple[str, ...] = ()
-        self.receipts: tuple[str, ...] = ()
-        self.then: tuple[Outgoing, ...] = ()
-        self.in_turn: tuple[Outgoing, ...] = ()
-
-    def effects(self) -> Effects:
-        return Effects(
-            sends=tuple(self.sends),
-            rows=tuple(self.rows),
-            local=tuple(self.local),
-            expects=self.expects,
-            receipts=self.receipts,
-            then=self.then,
-            in_turn=self.in_turn,
-        )
 
 
 class IdentityPartition:
@@ -108,11 +68,12 @@ class IdentityPartition:
         """How long an alias is remembered after its last use, at least, ms."""
         self._life = self._horizon + self._horizon // 2
         """What a use gives it: half as much again, so that a row is written only once in a while."""
+        self._accounts = AccountBook(rows, policy.timing, self._horizon)
         self._clock = PartitionClock()
         self._looked = 0
         """The index holds nothing that is due before this time, ms."""
         self._waiting = 0
-        self._held: dict[str, _Held] = {}
+        self._held: dict[str, Held] = {}
 
     def recover(self) -> None:
         """Count what waits; of aliases nothing is kept in memory."""
@@ -131,8 +92,8 @@ class IdentityPartition:
     def fold(self, batch: Sequence[Incoming]) -> list[Effects]:
         """Fold records of the `identity` topic, in their order; one Effects each."""
         records = [_read(incoming) for incoming in batch]
-        self._hold(record.alias for record in records if isinstance(record, ParkRecord | LinkRecord))
-        done: list[_Done | Effects] = []
+        self._hold(one.alias for one in records if isinstance(one, ParkRecord | LinkRecord | CandidatesRecord))
+        done: list[Done | Effects] = []
         for index, record in enumerate(records):
             incoming = batch[index]
             if isinstance(record, ParkRecord):
@@ -144,20 +105,29 @@ class IdentityPartition:
                 done.append(Effects(receipts=(record.hop_id,)))
             elif isinstance(record, ClockOnward):
                 done.append(self._pass_on(index, record))
+            elif isinstance(record, CandidatesRecord):
+                done.append(self._candidates(index, record, incoming))
+            elif record is not None:
+                done.append(Done(self._accounts.fold(index, record, self._clock.now)))
             else:
                 done.append(Effects(sends=(_no_record(incoming),)))
         for held in self._held.values():
             one = done[held.changed_by] if held.changed_by >= 0 else None
-            if isinstance(one, _Done):
+            if isinstance(one, Done):
                 self._write(held, one)
         self._held = {}
-        return [one.effects() if isinstance(one, _Done) else one for one in done]
+        for index, (rows, local) in self._accounts.rows().items():
+            one = done[index]
+            if isinstance(one, Done):
+                one.rows += rows
+                one.local += local
+        return [one.effects() if isinstance(one, Done) else one for one in done]
 
     def refold(self, batch: Sequence[Incoming]) -> list[Effects]:
         """Records that were folded before a crash: only what others still wait for, nothing that is durable already."""
         records = [_read(incoming) for incoming in batch]
         self._hold(record.alias for record in records if isinstance(record, ParkRecord | LinkRecord))
-        done = [_Done() for _ in batch]
+        done = [Done() for _ in batch]
         for incoming, record, one in zip(batch, records, done, strict=True):
             match record:
                 case ParkRecord() | LinkRecord():
@@ -178,7 +148,7 @@ class IdentityPartition:
         keys = {alias: alias.encode() for alias in aliases if alias not in self._held}
         rows = self._rows.get_many(list(keys.values()))
         for (alias, key), row in zip(keys.items(), rows, strict=True):
-            self._held[alias] = _Held(key, row)
+            self._held[alias] = Held(key, row)
 
     def _passed(self, record: ParkRecord) -> Effects | None:
         """The usual case, made short: an event at an alias that is linked, and not about to be forgotten."""
@@ -186,12 +156,14 @@ class IdentityPartition:
         canonical = held.state.canonical_call_id
         if canonical is None or held.state.disputed or record.canonical_call_id not in (None, canonical):
             return None
+        if held.state.candidates:
+            return None
         if self._prolonged(held):
             return None
-        return Effects(sends=(Outgoing(EVIDENCE.name, canonical.encode(), record.event.resolved(canonical)),))
+        return Effects(sends=_evidence(record.event, canonical))
 
-    def _park(self, index: int, record: ParkRecord, incoming: Incoming) -> _Done:
-        done = _Done()
+    def _park(self, index: int, record: ParkRecord, incoming: Incoming) -> Done:
+        done = Done()
         held = self._held[record.alias]
         try:
             resolution = identity.fold_park(held.state, record, self._context(incoming))
@@ -201,19 +173,25 @@ class IdentityPartition:
             self._apply(index, held, resolution, incoming.timestamp_ms, done, record)
         return done
 
-    def _link(self, index: int, record: LinkRecord, incoming: Incoming) -> _Done:
-        done = _Done()
+    def _link(self, index: int, record: LinkRecord, incoming: Incoming) -> Done:
+        done = Done()
         held = self._held[record.alias]
         resolution = identity.fold_link(held.state, record, self._context(incoming))
         self._apply(index, held, resolution, incoming.timestamp_ms, done)
         self._answer(record, done)
         return done
 
+    def _candidates(self, index: int, record: CandidatesRecord, incoming: Incoming) -> Done:
+        done = Done()
+        held = self._held[record.alias]
+        self._apply(index, held, identity.fold_candidates(held.state, record), incoming.timestamp_ms, done)
+        return done
+
     def _context(self, incoming: Incoming) -> Context:
         return Context(incoming.timestamp_ms, self._clock.now, self._ranking)
 
     def _apply(
-        self, index: int, held: _Held, resolution: Resolution, time_ms: int, done: _Done, park: ParkRecord | None = None
+        self, index: int, held: Held, resolution: Resolution, time_ms: int, done: Done, park: ParkRecord | None = None
     ) -> None:
         """Send what follows, and keep the state. `time_ms` dates alerts; `park` is the record, where it is one."""
         before, state = held.state, resolution.state
@@ -221,22 +199,14 @@ class IdentityPartition:
             done.sends.append(Outgoing(EVIDENCE.name, call.encode(), notice.resolved(call)))
         if resolution.released:
             canonical = state.canonical_call_id or ""
-            key = canonical.encode()
             for event in resolution.released:
                 # One that has waited goes on under its producer's trace, not under that of the record that freed it.
                 traced = (park is None or event is not park.event) and event.traceparent
                 headers = ((TRACEPARENT, traced.encode()),) if traced else ()
-                done.sends.append(Outgoing(EVIDENCE.name, key, event.resolved(canonical), headers))
+                done.sends += _evidence(event, canonical, headers)
         if resolution.own_way is not None and park is not None:
-            stated = park.canonical_call_id or ""
-            done.sends.append(Outgoing(EVIDENCE.name, stated.encode(), resolution.own_way.resolved(stated)))
-        if before.orphaned and not state.orphaned:
-            alert = orphan_alert(before, time_ms, "resolved")
-            done.sends.append(outputs.alert(alert, "identity", before.alias))
-        for claim in resolution.disputes:
-            done.sends.append(outputs.alert(conflict_alert(claim, time_ms), "identity", claim.owner))
-        for claim in resolution.settled:
-            done.sends.append(outputs.alert(conflict_alert(claim, time_ms, "resolved"), "identity", claim.owner))
+            done.sends += _evidence(resolution.own_way, park.canonical_call_id or "")
+        done.sends += [outputs.alert(alert, "identity", key) for key, alert in alerts_of(before, resolution, time_ms)]
         if resolution.hops:
             self._send_hops(resolution.hops, done)
         if state is not before:
@@ -249,13 +219,13 @@ class IdentityPartition:
                 held.due = due
                 held.changed_by = index
 
-    def _send_hops(self, hops: tuple[LinkRecord, ...], done: _Done) -> None:
+    def _send_hops(self, hops: tuple[LinkRecord, ...], done: Done) -> None:
         for hop in hops:
             sent = replace(hop, sent_from=self._partition)
             done.sends.append(Outgoing(IDENTITY.name, hop.alias.encode(), sent.to_bytes()))
         done.expects += tuple(identity.hop_id(hop) for hop in hops)
 
-    def _answer(self, record: LinkRecord, done: _Done) -> None:
+    def _answer(self, record: LinkRecord, done: Done) -> None:
         """A hop is receipted when everything it caused is durable."""
         if record.sent_from is not None:
             receipt = HopDoneRecord(hop_id=identity.hop_id(record)).to_bytes()
@@ -273,7 +243,7 @@ class IdentityPartition:
             return ORPHAN, 0 if state.since is None else state.since + self._orphan
         return EXPIRE, 0 if self._clock.now is None else self._clock.now + self._life
 
-    def _write(self, held: _Held, done: _Done) -> None:
+    def _write(self, held: Held, done: Done) -> None:
         """The alias's row, and the index beside it."""
         before = None if held.stored is None else index_key(held.stored, held.key)
         after = None if held.due is None else index_key(held.due, held.key)
@@ -287,16 +257,16 @@ class IdentityPartition:
         waits = held.due is not None and held.due[0] in _WAITS
         self._waiting += waits - waited
 
-    def _prolonged(self, held: _Held) -> Due | None:
+    def _prolonged(self, held: Held) -> Due | None:
         """Until when the alias is remembered now that it is used; None where that need not be written yet."""
         now = self._clock.now
         if held.due is None or held.due[0] != EXPIRE or now is None or held.due[1] - now >= self._horizon:
             return None
         return EXPIRE, now + self._life
 
-    def _pass_on(self, index: int, record: ClockOnward) -> _Done:
+    def _pass_on(self, index: int, record: ClockOnward) -> Done:
         """The clock goes on to every evidence partition, but only in its turn; what is due is done."""
-        done = _Done()
+        done = Done()
         self._advance(record)
         done.in_turn = self._onward(record)
         now = self._clock.now
@@ -311,10 +281,13 @@ class IdentityPartition:
             if held.due is None:
                 held.state = Alias(held.state.alias)
             held.changed_by = index
+        sends, gone = self._accounts.settle(index, self._looked, now)
+        done.sends += sends
+        done.local += gone
         self._looked = now + 1
         return done
 
-    def _mint(self, index: int, held: _Held, now: int, done: _Done) -> None:
+    def _mint(self, index: int, held: Held, now: int, done: Done) -> None:
         """Nobody has named the call in time, or it has waited since before there was a time to count from."""
         since = held.state.ended_since
         if since and now >= since + self._mint_delay:
@@ -325,7 +298,7 @@ class IdentityPartition:
         held.due = self._due_anew(held.state)
         held.changed_by = index
 
-    def _orphaned(self, index: int, held: _Held, now: int, done: _Done) -> None:
+    def _orphaned(self, index: int, held: Held, now: int, done: Done) -> None:
         """Events have waited as long as an orphan does, or since before there was a time to count from."""
         since = held.state.since
         if since is None:
@@ -337,7 +310,7 @@ class IdentityPartition:
         held.due = self._due_anew(held.state)
         held.changed_by = index
 
-    def _due_now(self, kind: DueKind, now: int, done: _Done) -> list[_Held]:
+    def _due_now(self, kind: DueKind, now: int, done: Done) -> list[Held]:
         """Aliases of which this is due, earliest first; entries of the index that nothing says any more are deleted."""
         stored = self._due(kind, self._looked, now, done)
         mine = [
@@ -348,7 +321,7 @@ class IdentityPartition:
         both = {held.key: held for held in [*stored, *mine]}
         return sorted(both.values(), key=lambda held: (held.due or (kind, 0), held.key))
 
-    def _due(self, kind: DueKind, first: int, last: int, done: _Done | None = None) -> list[_Held]:
+    def _due(self, kind: DueKind, first: int, last: int, done: Done | None = None) -> list[Held]:
         """Aliases that the index names and whose row says the same; `done` deletes the other entries."""
         entries = [(key, *read_index_key(key)) for key, _ in self._rows.scan(*index_bounds(kind, first, last))]
         self._hold(alias.decode() for _, _, alias in entries)
@@ -377,6 +350,13 @@ class IdentityPartition:
             worker=record.worker,
         ).to_bytes()
         return tuple(Outgoing(EVIDENCE.name, None, onward, partition=number) for number in range(self._partitions))
+
+
+def _evidence(event: PassingEvent, call: str, headers: Headers = ()) -> tuple[Outgoing, ...]:
+    """The event goes on as evidence of the call; what it says of an account is told there."""
+    told = accounts.call_record(event, call)
+    sent = Outgoing(EVIDENCE.name, call.encode(), event.resolved(call), headers)
+    return (sent,) if told is None else (sent, accounted(told))
 
 
 def _read(incoming: Incoming) -> AnyRecord | None:

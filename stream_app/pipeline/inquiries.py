@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from stream_app.core import due_index
+from stream_app.core.accounts import is_account
 from stream_app.core.alias_rows import due_of, read_row
 from stream_app.core.call_rows import read_call
 from stream_app.core.canonical import hash_of
@@ -27,13 +28,13 @@ REST = 0.5
 """After a slice the stage has its loop for as long as the slice took, times this."""
 MAX_VERSIONS = 20
 _LAST = b"\xff" * 4
-_OTHERS = (b"orphan", b"minted", b"expire", b"parked", b"progress")
+_OTHERS = (b"orphan", b"minted", b"expire", b"parked", b"lookup", b"progress")
 """Beginnings of keys, up to their `/`, that are no aliases."""
 
 
 def aliases(rows: State, names: Sequence[str]) -> list[dict[str, Any]]:
     """What is known of these aliases (`scheme:value`) here."""
-    keys = list(dict.fromkeys(name.encode() for name in names))
+    keys = [key for key in dict.fromkeys(name.encode() for name in names) if not is_account(key)]
     return [explain_alias(read_row(row), due_of(row)) for row in rows.get_many(keys) if row is not None]
 
 
@@ -52,7 +53,8 @@ def _schemes(rows: State) -> Iterator[bytes]:
         if slash and kind in _OTHERS:
             at = kind + b"0"  # What comes behind "/".
         elif colon:
-            yield scheme
+            if not is_account(key):
+                yield scheme
             at = scheme + b";"  # What comes behind ":".
         else:
             at = key + b"\0"

@@ -14,17 +14,18 @@ from typing import Any
 from msgspec import Raw
 from pydantic import ValidationError
 
-from stream_app.core import cloud_events
+from stream_app.core import accounts, cloud_events
 from stream_app.core.concealment import UNKEYED, Concealer
 from stream_app.core.dead_letters import DeadLetterReason
 from stream_app.core.event_shapes import Reduced, Shape
-from stream_app.core.events import EVENT_TYPES, CallReported, Event, IdentityLinked, SelectionRequested
+from stream_app.core.events import EVENT_TYPES, Event, IdentityLinked
 from stream_app.core.evidence import event_digest, reduce_event
 from stream_app.core.identities import aliases_of, by_precedence
 from stream_app.core.identity_records import LinkRecord, ParkRecord, PassingEvent, Place
 from stream_app.core.instants import format_instant
 from stream_app.core.wire import Json, WireError, write_json
 from stream_app.pipeline import outputs
+from stream_app.pipeline.account_book import accounted
 from stream_app.pipeline.known_claims import KnownClaims
 from stream_app.pipeline.ports import Effects, Incoming, Outgoing
 from stream_app.telemetry.propagation import traceparent_of
@@ -129,8 +130,6 @@ def reduced_of(event: Event, concealer: Concealer = UNKEYED, received_at: int = 
     except ValueError as error:
         raise Refusal("identity_conflict", str(error)) from None
     if event.canonical_call_id is None and not aliases:
-        if isinstance(event, CallReported | SelectionRequested) and getattr(event, "account_ref", None):
-            raise Refusal("account_lookup_unsupported", "an account reference alone does not name a call yet")
         raise Refusal("identity_missing", "neither canonicalCallId nor an alias nor a traceId")
     identity = event.canonical_call_id or by_precedence(aliases)[0]
     document = write_json(reduce_event(event, concealer, identity, received_at))
@@ -181,9 +180,14 @@ def route(
         if not linking:
             aliases = claims.unknown(aliases, canonical, record.timestamp_ms)
         if not aliases:
-            return (Outgoing(EVIDENCE.name, canonical.encode(), passing.resolved(canonical)),)
+            evidence = Outgoing(EVIDENCE.name, canonical.encode(), passing.resolved(canonical))
+            told = accounts.call_record(passing, canonical)
+            return (evidence,) if told is None else (evidence, accounted(told))
     first, *others = aliases
     out = [_identity(first, ParkRecord(alias=first, canonical_call_id=canonical, event=passing))]
+    asked = accounts.report_record(passing, first) if canonical is None and not others else None
+    if asked is not None:
+        out.append(accounted(asked))
     for other in others:
         if canonical is not None:
             link = LinkRecord(alias=other, canonical_call_id=canonical, said_by=event.source, position=place)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from stream_app.core import alias_rows, due_index
+from stream_app.core.accounts import is_account
 from stream_app.core.call_rows import read_call
 from stream_app.core.calls import CallState
 from stream_app.core.clock import PartitionClock
@@ -120,5 +121,5 @@ async def _rows(settings: Settings, stage: str, local: LocalRows) -> dict[int, M
 async def read_identity(settings: Settings) -> dict[str, AliasState]:
     """Every alias that the identity stage knows, by `scheme:value`. Raises KafkaUnavailable, TopicAbsent."""
     rows = await _latest(settings, "identity", "identity")
-    states = (AliasState.from_dict(read_json(row)) for row in rows.values())
+    states = (AliasState.from_dict(read_json(row)) for (_, key), row in rows.items() if not is_account(key))
     return {state.alias: state for state in states}

@@ -178,8 +178,11 @@ def _without_call(aliases: Mapping[str, Any], asked_for: Sequence[str], call_id:
     group = [aliases[name] for name in sorted(aliases)]
     parked = [event for one in group for event in one["parked"]]
     disputed = [_disputed(one["alias"], one["disputed"]) for one in group if one["disputed"]]
+    candidates = sorted({call for one in group for call in one["candidates"]})
     if disputed:
         verdict = "; ".join(disputed)
+    elif candidates:
+        verdict = f"a report that names an account alone; it may mean {' or '.join(candidates)}: say which"
     elif call_id is not None:
         verdict = "the call is no longer in the join's memory, or has no evidence yet"
     elif any(one["orphaned"] for one in group):

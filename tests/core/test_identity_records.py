@@ -16,6 +16,9 @@ from stream_app.core.evidence import AcceptedEvent, ClockRecord, Position, event
 from stream_app.core.identities import aliases_of, by_precedence
 from stream_app.core.identity import Alias, AliasState, Context, fold_link, fold_park, minted_id
 from stream_app.core.identity_records import (
+    AccountCallRecord,
+    AccountReportRecord,
+    CandidatesRecord,
     ClockOnward,
     HopDoneRecord,
     LinkRecord,
@@ -83,6 +86,18 @@ def test_records_are_byte_for_byte_what_the_models_write(
         (LinkRecord(position=PLACE, sent_from=2, **link), identities.Link(position=WHERE, sent_from=2, **link)),
         (ParkRecord(event=PassingEvent.of(event), **park), identities.Park(event=event, **park)),
         (HopDoneRecord(hop_id=said_by), identities.HopDone(hop_id=said_by)),
+        (
+            AccountCallRecord(account=alias, began=hop, call=alias, ended=9),
+            identities.AccountCall(account=alias, began=hop, call=alias, ended=9),
+        ),
+        (
+            AccountReportRecord(account=alias, alias=alias, around=hop, position=PLACE, received_at=9),
+            identities.AccountReport(account=alias, alias=alias, around=hop, position=WHERE, received_at=9),
+        ),
+        (
+            CandidatesRecord(alias=alias, candidates=(alias,), more=hop > 1, position=PLACE),
+            identities.Candidates(alias=alias, candidates=(alias,), more=hop > 1, position=WHERE),
+        ),
         (ClockOnward(**clock), ClockRecord(**clock)),
     )
     for record, model in pairs:
