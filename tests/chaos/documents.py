@@ -85,6 +85,8 @@ class Traits:
     """Whether a system states the call's ID."""
     claimed: bool = False
     """Whether another call claims its best name: then no other event may need that name."""
+    by_account: bool = False
+    """Whether a report of it names its account and a time, and not the call."""
     recording: bool = True
     """Whether the recording comes."""
     recording_never: bool = False
@@ -110,6 +112,7 @@ class Writer:
             case "call":
                 stated = {"canonicalCallId": self.call} if traits.named else {}
                 return base | stated | {
+                    "accountRef": self.account(alone=traits.by_account),
                     "aliases": {SCHEME: self.sid, "livekitRoom": self.room},
                     "traceId": self.trace, "agentId": "billing-agent", "agentVersion": "billing-agent@7",
                     "workflowAgent": True, "queue": "billing", "language": "en", "cohort": "chaos",
@@ -150,6 +153,8 @@ class Writer:
             case "link":
                 names = {SCHEME: self.sid, "livekitRoom": self.room}
                 return base | {"canonicalCallId": self.call, "aliases": names, "traceId": self.trace}
+            case "report" if traits.by_account:
+                return base | {"accountRef": self.account(alone=True), "around": instant(self.end)}
             case "report":
                 return base | {"aliases": {SCHEME: self.sid}, "reportedBy": "customer", "symptom": "wrong"}
         raise ValueError(piece)
@@ -180,6 +185,15 @@ class Writer:
         """A tool call in a room that belongs to no call."""
         names = {"eventId": f"{self.call}-stray", "aliases": {"livekitRoom": room}}
         return self.piece("tool-2", Traits()) | names
+
+    def account(self, *, alone: bool) -> str:
+        """Its customer's account: one with a single call, or that of everybody else."""
+        return f"account-{self.call}" if alone else "account-of-many"
+
+    def vague(self) -> Document:
+        """A report of the account that has many calls at any time."""
+        report = {"eventId": f"{self.call}-vague", "accountRef": self.account(alone=False)}
+        return self.piece("report", Traits(by_account=True)) | report
 
     def refused(self, oversize: int) -> list[tuple[str, str, bytes | None]]:
         """(reason, topic, value) of records that nobody can use. `oversize`: bytes that are too many; 0: none are."""

@@ -27,6 +27,8 @@ def ideal(plan: Plan, timing: Timing) -> World:
             _publish(world, truth)
     for alias in plan.strays:
         put(world, "join-alerts", {"alertId": f"{alias}/orphan/1", "state": "firing"})
+    for alert in plan.vague:
+        put(world, "join-alerts", {"alertId": alert, "state": "firing"})
     for alert, settled in plan.claims.items():
         put(world, "join-alerts", {"alertId": alert, "state": "firing"})
         if settled:

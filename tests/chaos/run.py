@@ -73,6 +73,7 @@ async def deploy(stack: Endpoints, directory: Path, timing: Timing, s3_endpoint:
     short = {
         "deadline": timing.deadline, "soft": (8000,), "tool_settle": 3000, "reason_grace": 5000, "settling": 2000,
         "orphan": timing.deadline, "seal_budget": timing.seal_budget, "mint_delay": timing.mint_delay,
+        "account_window": timing.account_window, "account_settle": timing.account_settle,
     }  # fmt: skip
     rows = tuple(
         row if row.sample is None else row.model_copy(update={"sample": row.sample.model_copy(update={"rate": 0.0})})
@@ -234,7 +235,7 @@ async def drain(bootstrap: str, prefix: str, made: Plan, answers: Answers, withi
     newest: dict[str, dict[str, Any]] = {}
     alerts: set[tuple[str, str]] = set()
     refused: set[str] = set()
-    wanted_alerts = {(f"{alias}/orphan/1", "firing") for alias in made.strays}
+    wanted_alerts = {(alert, "firing") for alert in [*(f"{alias}/orphan/1" for alias in made.strays), *made.vague]}
     wanted_alerts |= {(alert, "firing") for alert in made.claims}
     wanted_alerts |= {(alert, "resolved") for alert, over in made.claims.items() if over}
     wanted_refusals = sum(one.refusal is not None for one in made.sends)

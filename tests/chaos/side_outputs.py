@@ -52,7 +52,7 @@ def _judge_alerts(world: World, packets: list[dict[str, Any]], report: Report) -
         if state == "resolved" and (alert, "firing") not in seen:
             report.add("wrong content", f"alert {alert} was resolved and never fired")
     strays = {f"{alias}/orphan/1" for alias in world.plan.strays}
-    for alert in sorted(strays | set(world.plan.claims)):
+    for alert in sorted(strays | set(world.plan.claims) | set(world.plan.vague)):
         if (alert, "firing") not in seen:
             report.add("lost", f"alert {alert} never fired")
     for alert, settled in world.plan.claims.items():

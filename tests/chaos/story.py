@@ -8,6 +8,7 @@ fire, nobody knows.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from hashlib import sha256
 from random import Random
 from typing import Literal
 
@@ -59,6 +60,9 @@ class Timing:
     """How long a source object that cannot be read is tried."""
     mint_delay: int = 2_000
     """How long a system may take to name a call that has ended."""
+    account_window: int = 2_000
+    account_settle: int = 2_000
+    """As the policy's: where and how long the call of an account is looked for."""
 
 
 @dataclass(frozen=True)
@@ -126,6 +130,8 @@ class Plan:
     """IDs of the events that wait for ever: at strays, and at names in dispute."""
     artifacts: dict[str, bytes]
     """Source object URI -> bytes."""
+    vague: list[str] = field(default_factory=list)
+    """Alert IDs of reports that may mean several calls."""
 
 
 def plan(seed: int, calls: int, calls_per_s: float, epoch_ms: int, timing: Timing, *, oversize: int = 0) -> Plan:
@@ -140,6 +146,8 @@ def plan(seed: int, calls: int, calls_per_s: float, epoch_ms: int, timing: Timin
             author.refused(oversize)
         if random.random() < STRAYS:
             author.stray()
+        if random.random() < STRAYS:
+            author.vague()
     made.sends.sort(key=lambda one: one.at)
     return made
 
@@ -168,6 +176,7 @@ class _Author:
             failing=fate not in ("unselected", "reported"),
             named=fate not in ("unnamed", "renamed"),
             claimed=fate in ("disputed", "settled"),
+            by_account=fate == "reported" and random.random() < 0.5,
             recording=absent != "recording",
             recording_never=fate == "declared_never",
             unreadable=fate == "unreadable",
@@ -300,6 +309,18 @@ class _Author:
         event_id = document["eventId"]
         self.plan.sends.append(Send(self.end, "tool-call", event_id.encode(), json_bytes(document), event_id=event_id))
         self.plan.strays.append(f"livekitRoom:{room}")
+        self.plan.waiting |= {event_id}
+
+    def vague(self) -> None:
+        """A report that may mean several calls: nobody says which, so it waits, and an alert names them."""
+        document = self.writer.vague()
+        event_id = document["eventId"]
+        told_apart = sha256(f"{document['source']}|{event_id}".encode()).hexdigest()[:12]
+        alias = f"callReport:{event_id}.{told_apart}"
+        made = Send(self.end, "call-reported", event_id.encode(), json_bytes(document), event_id=event_id)
+        self.plan.sends.append(made)
+        self.plan.strays.append(alias)
+        self.plan.vague.append(f"{alias}/report_ambiguous/1")
         self.plan.waiting |= {event_id}
 
     def refused(self, oversize: int) -> None:

@@ -89,6 +89,23 @@ def test_nothing_of_a_call_hangs_on_the_name_in_dispute_but_what_waits_for_an_op
     assert min(decided[who] for who in ("", "-claim", "nobody")) > 3
 
 
+def test_a_report_by_account_names_no_call_and_means_one_or_too_many() -> None:
+    made = plan(4, 2000, 8.0, EPOCH, TIMING)
+    sent = [json.loads(one.value or b"{}") for one in made.sends if one.topic == "call-reported"]
+    calls = Counter(
+        json.loads(one.value)["accountRef"]
+        for one in made.sends
+        if one.topic == "call-ended" and one.call and one.value
+    )
+    named = {one["eventId"]: calls[one["accountRef"]] for one in sent if "accountRef" in one}
+    assert not [one for one in sent if "accountRef" in one and {"aliases", "canonicalCallId"} & set(one)]
+    means_one = {event_id for event_id, count in named.items() if count in (1, 2)}  # One may have been sent twice.
+    assert {event_id.rpartition("-")[2] for event_id in means_one} == {"report"}
+    assert {event_id.rpartition("-")[2] for event_id in set(named) - means_one} == {"vague"}
+    assert len(means_one) > 10
+    assert {alert.removeprefix("callReport:").rpartition(".")[0] for alert in made.vague} == set(named) - means_one
+
+
 def test_records_stand_in_time_order_and_late_ones_behind_the_deadline() -> None:
     made = plan(4, 1000, 8.0, EPOCH, TIMING)
     assert [one.at for one in made.sends] == sorted(one.at for one in made.sends)
