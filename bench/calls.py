@@ -70,7 +70,7 @@ def _documents(call: str, mark: str, at_ms: int) -> dict[Piece, dict[str, Any]]:
             **common, "eventId": f"evt-{mark}-0", "type": "call-ended", "source": "twilio/prod-eu",
             "canonicalCallId": call, "aliases": {"twilioCallSid": f"CA{call}", **room}, "traceId": trace,
             "agentId": "billing-agent", "agentVersion": "billing-agent@2026-06-03.2", "workflowAgent": True,
-            "accountRef": "hmac:9f2c", "queue": "billing", "language": "en", "cohort": "launch-june", "region": "eu",
+            "accountRef": f"hmac:{mark}", "queue": "billing", "language": "en", "cohort": "launch-june", "region": "eu",
             "startedAt": at, "endedAt": at, "durationMs": 199000, "disconnectReason": "caller_hangup", "channels": 2,
             "expectedToolCalls": 2, "toolsFinal": False,
             "measures": {

@@ -167,6 +167,8 @@ def fold_call(state: Account, record: AccountCallRecord) -> tuple[Account, tuple
     calls = sorted(known.values(), key=lambda call: (call.ended, call.call))
     forgotten, kept = calls[:-MAX_CALLS], calls[-MAX_CALLS:]
     state = replace(state, calls=tuple(kept), forgotten_until=_later(state.forgotten_until, forgotten))
+    if not state.reports:
+        return state, ()
     return _answered(state, [one for one in state.reports if one.answered is not None and _fits(told, one)])
 
 

@@ -11,7 +11,8 @@ import re
 from base64 import b64decode, b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import date, timedelta
+from functools import lru_cache
 from hashlib import sha256
 from typing import Protocol
 
@@ -87,7 +88,12 @@ UNKEYED = Unkeyed()
 
 def epoch_of(at_ms: int) -> str:
     """The day (UTC) in which a record was appended: each has a ring of its own, which may go when the day's data go."""
-    return datetime.fromtimestamp(at_ms / 1000, UTC).strftime("%Y-%m-%d")
+    return _day_of(at_ms // 86_400_000)
+
+
+@lru_cache(maxsize=64)
+def _day_of(days: int) -> str:
+    return (date(1970, 1, 1) + timedelta(days=days)).isoformat()
 
 
 def content_of(private: Mapping[str, tuple[Json, bytes]]) -> bytes | None:

@@ -1,6 +1,6 @@
 """The only place that encrypts private content and wraps rings of keys: AES-256-GCM of the `cryptography` package.
 
-Content is encrypted under the key of one name of a call; its nonce is an HMAC of it, so a record that is read again
+Content is encrypted under the key of one name of a call; its nonce is a keyed hash of it, so a record that comes again
 after a fault gives the same bytes. Rings lie in object storage wrapped by a master key: without it they are noise.
 """
 
@@ -11,7 +11,7 @@ import os
 from base64 import b64decode, b64encode
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from hashlib import sha256
+from hashlib import blake2b, sha256
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -36,12 +36,13 @@ class ContentCipher:
     """One name's key at work. `name` binds the bytes to where they stand."""
 
     def __init__(self, key: bytes) -> None:
-        self._nonces = hmac.digest(key, b"nonce", sha256)
-        self._cipher = AESGCM(hmac.digest(key, b"content", sha256))
+        both = blake2b(key=key, person=b"content").digest()
+        self._nonces = both[32:]
+        self._cipher = AESGCM(both[:32])
 
     def encrypt(self, content: bytes) -> bytes:
         """Nonce, ciphertext, tag; the same for the same content."""
-        nonce = hmac.digest(self._nonces, content, sha256)[:_NONCE_BYTES]
+        nonce = blake2b(content, key=self._nonces, digest_size=_NONCE_BYTES).digest()
         return nonce + self._cipher.encrypt(nonce, content, None)
 
     def decrypt(self, box: bytes) -> bytes:

@@ -10,11 +10,10 @@ keys the digests and the paths.
 from __future__ import annotations
 
 import asyncio
-import hmac
 import logging
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from hashlib import sha256
+from hashlib import blake2b
 from types import TracebackType
 from typing import Protocol, Self
 
@@ -26,7 +25,7 @@ log = logging.getLogger(__name__)
 
 SECRET_EPOCH = "secret"  # The name of a ring, no secret.
 MAX_CACHED = 50_000
-"""Keys of names that came up lately; the others are made again, which takes 40 HMACs."""
+"""Keys of names that came up lately; the others are made again, which takes 40 hashes."""
 FRESH_MS = 30_000
 _PAUSE_S = 0.5
 _LONGEST_PAUSE_S = 10.0
@@ -66,6 +65,7 @@ class CallKeys:
         self._cipher = cipher
         self._steady = steady
         self._secret: bytes | None = None
+        self._digests = blake2b()
         self._held: dict[str, Ring] = {}
         self._read: dict[str, tuple[int, Ring | None]] = {}
         self._ciphers: OrderedDict[tuple[str, str], tuple[str, Cipher] | None] = OrderedDict()
@@ -89,7 +89,10 @@ class CallKeys:
 
     def fingerprint(self, content: bytes) -> str:
         """A keyed digest: whoever guesses the content cannot try the guess on it."""
-        return hmac.digest(self._known_secret(), content, sha256).hex()
+        self._known_secret()
+        keyed = self._digests.copy()
+        keyed.update(content)
+        return keyed.hexdigest()
 
     def conceal(self, identity: str, at_ms: int, content: bytes) -> str | None:
         """The content under this name's key of that day; None where that was destroyed. The day was prepared."""
@@ -147,6 +150,7 @@ class CallKeys:
             ring = await self._rings.ring(SECRET_EPOCH, make=True)
             assert ring is not None
             self._secret = ring.nodes[""]
+            self._digests = blake2b(key=self._secret, digest_size=32, person=b"fingerprint")
         return self._secret
 
     def _known_secret(self) -> bytes:
