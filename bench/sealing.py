@@ -106,7 +106,8 @@ async def _measure(stack: Stack, calls: int, runs: int, use_model: bool, words: 
         async with opened("provider") as provider, opened("sealer") as store:
             await pool.warm()
             sealer = Sealer(
-                store, packet_bucket=_PACKETS, source_buckets=(_SOURCE,), max_artifact_bytes=1 << 30,
+                store, packet_bucket=_PACKETS, raw_bucket="raw-restricted",
+                source_buckets=(_SOURCE,), max_artifact_bytes=1 << 30,
                 produced_by=ProducedBy(version="bench", config_sha256="0" * 64), seal_budget_ms=0,
                 now=lambda: 0, steady=lambda: 0, redactor=pool, sign=Ed25519Signer.generate(),
             )  # fmt: skip

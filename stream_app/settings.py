@@ -7,9 +7,10 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, SecretStr, ValidationInfo, field_validator
+from pydantic import Field, SecretStr, ValidationInfo, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from stream_app.core.access import within
 from stream_app.core.wire import WireError, read_json, write_json
 
 StageName = Literal["intake", "identity", "join", "seal", "ledger", "review"]
@@ -60,6 +61,9 @@ class Settings(BaseSettings):
     s3_secret_key: SecretStr | None = None
     packet_bucket: str = "review-packets"
     """Where artifacts and manifests go: a bucket, or a bucket and a prefix (`bucket/team-a`)."""
+    raw_bucket: str = "raw-restricted"
+    """Where packets whose policy row says `raw_restricted` have the transcript as it came: a bucket or a bucket and a
+    prefix of its own, never within the packet bucket, which more people may read."""
     object_lock: Literal["off", "governance", "compliance"] = "governance"
     """Where the packet bucket has Object Lock, what is sealed is locked for the days that its retention class names
     (`qa_180d`); in compliance mode nobody can take that back."""
@@ -225,6 +229,12 @@ class Settings(BaseSettings):
         """A deployment file can pass a variable on that is not set only as an empty one."""
         return None if value == "" else value
 
+    @model_validator(mode="after")
+    def _raw_apart(self) -> Settings:
+        if within(self.raw_bucket, self.packet_bucket) or within(self.packet_bucket, self.raw_bucket):
+            raise ValueError(f"raw_bucket: {self.raw_bucket} and {self.packet_bucket} must lie apart")
+        return self
+
     @field_validator("provider_topics")
     @classmethod
     def _topics_apart(cls, value: tuple[str, ...]) -> tuple[str, ...]:
@@ -272,6 +282,7 @@ class Settings(BaseSettings):
             "maxEventBytes": self.max_event_bytes,
             "organisations": list(self.organisations),
             "packetBucket": self.packet_bucket,
+            "rawBucket": self.raw_bucket,
             "redaction": self.redaction,
             "sourceBuckets": list(self.allowed_sources),
         }

@@ -24,6 +24,7 @@ SHARED_CONTRACT = Path(__file__).parents[2] / "shared" / "design" / "contract"
 
 PRODUCED_BY = ProducedBy(version="0.1.0", config_sha256="0" * 64)
 PACKET_BUCKET = "review-packets"
+RAW_BUCKET = "raw-restricted"
 TRANSCRIPT_URI = "s3://provider-drop/Redacted/call_1842/transcript.json"
 AUDIO_URI = "s3://provider-drop/Redacted/call_1842/audio.wav"
 TRANSCRIPT = json.dumps(

@@ -32,7 +32,8 @@ def event(
 
 def reference(name: str) -> dict[str, Any]:
     """A redacted artifact in the provider's bucket."""
-    return {"uri": f"s3://provider-drop/Redacted/{name}", "mediaType": "application/json", "redactionState": "redacted"}
+    media_type = "audio/wav" if name in ("audio.wav", "recording") else "application/json"
+    return {"uri": f"s3://provider-drop/Redacted/{name}", "mediaType": media_type, "redactionState": "redacted"}
 
 
 def call_ended(event_id: str = "ended", *, end: int = START_MS, **fields: Any) -> dict[str, Any]:

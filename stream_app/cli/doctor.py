@@ -118,6 +118,8 @@ async def _store_checks(settings: Settings) -> list[Check]:
 
     async with app.object_store(settings) as store:
         found = list(await check_store(store, settings.packet_bucket))
+        if any(row.export_level == "raw_restricted" for row in app.policy_of(settings).reasons):
+            found += await check_store(store, settings.raw_bucket)
         if settings.master_key is not None or settings.master_key_file is not None:
             found.append(await check_key_bucket(store, settings.key_bucket))
         return found

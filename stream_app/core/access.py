@@ -68,6 +68,11 @@ class Places:
         return self.sources if place == "sources" else (getattr(self, place),)
 
 
+def within(inner: str, outer: str) -> bool:
+    """Whether the one place (`bucket/prefix`) lies in the other."""
+    return f"{inner.rstrip('/')}/".startswith(f"{outer.rstrip('/')}/")
+
+
 def may(role: str, place: Place, right: Right) -> bool:
     """Whether the table gives this right. KeyError for an unknown role."""
     rights = {name: dict(given) for name, _, given in ROLES}[role]  # type: ignore[index]

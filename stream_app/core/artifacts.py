@@ -19,9 +19,11 @@ from stream_app.core.shown import key_names
 from stream_app.core.summaries import Redactor, unredacted
 from stream_app.core.wire import Json
 
-ArtifactName = Literal["redactedTranscript", "audio", "toolEvidence", "evaluation", "trace", "redactionReport"]
+ArtifactName = Literal[
+    "redactedTranscript", "audio", "toolEvidence", "evaluation", "trace", "redactionReport", "rawTranscript"
+]
 ARTIFACT_NAMES: tuple[ArtifactName, ...] = (
-    "redactedTranscript", "audio", "toolEvidence", "evaluation", "trace", "redactionReport",
+    "redactedTranscript", "audio", "toolEvidence", "evaluation", "trace", "redactionReport", "rawTranscript",
 )  # fmt: skip
 
 _EVENT_FIELDS = ("eventId", "source", "occurredAt")
@@ -51,7 +53,7 @@ class Artifact(Model):
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """An artifact that is to lie in the packet bucket, with its bytes."""
+    """An artifact that is to lie in a bucket of ours, with its bytes."""
 
     artifact: Artifact
     body: bytes
@@ -86,6 +88,28 @@ def stored(
         ),
         body,
     )
+
+
+def raw_copy(
+    body: bytes, state: RedactionState, *, bucket: str, retention_class: str, media_type: str, source_uri: str
+) -> Stored:
+    """Describe the original of a transcript, for restricted readers.
+
+    It does not lie under `artifacts/`, for to everybody else it is what a recording is: a pointer, digest and size. So
+    no export and no verification ever asks for it.
+    """
+    digest = sha256(body).hexdigest()
+    artifact = Artifact(
+        name="rawTranscript",
+        uri=f"s3://{bucket}/raw/sha256/{digest}",
+        sha256=digest,
+        size_bytes=len(body),
+        media_type=media_type,
+        redaction_state=state,
+        retention_class=retention_class,
+        source_uri=source_uri,
+    )
+    return Stored(artifact, body)
 
 
 def made_artifacts(order: SealOrder, facts: Facts, bucket: str, redact: Redactor = unredacted) -> tuple[Stored, ...]:

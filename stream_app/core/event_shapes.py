@@ -88,6 +88,9 @@ class Shape:
             if aliases.get(TRACE_SCHEME, trace) != trace:
                 return None
             aliases = {**aliases, TRACE_SCHEME: trace}
+        canonical = event.canonical_call_id if isinstance(event.canonical_call_id, str) else None
+        if canonical is None and not aliases:
+            return None
         for path, names in self._numbers:
             if not _usual_at(event, path, names):
                 return None
@@ -97,7 +100,6 @@ class Shape:
             _drop_nulls(event)
             whole = _ENCODER.encode(event)
         digest = concealer.fingerprint(whole)
-        canonical = event.canonical_call_id if isinstance(event.canonical_call_id, str) else None
         if private:
             identity = canonical or next(iter(by_precedence(aliases)), "")
             whole = self._without(event, private, concealer, identity, received_at)

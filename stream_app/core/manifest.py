@@ -58,8 +58,10 @@ class ArtifactUris(Model):
 
     @classmethod
     def of(cls, artifacts: tuple[Artifact, ...]) -> ArtifactUris:
-        """The addresses of these artifacts; the report on redaction stands with what it reports (`redaction`)."""
-        return cls.from_dict({f"{one.name}Uri": one.uri for one in artifacts if one.name != "redactionReport"})
+        """The addresses of these artifacts; the report on redaction stands with what it reports (`redaction`), a raw
+        transcript in the packet's restricted body."""
+        apart = ("redactionReport", "rawTranscript")
+        return cls.from_dict({f"{one.name}Uri": one.uri for one in artifacts if one.name not in apart})
 
 
 class ManifestReview(Model):

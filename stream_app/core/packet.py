@@ -193,13 +193,16 @@ class Packet(Model):
     """The hand-off checklist, a result a line; None in packets of older releases and in stubs."""
     segment: Segment | None = None
     """What groups of calls it belongs to; None where call-ended names none."""
+    raw_transcript_uri: str | None = None
+    """Of a raw_restricted packet, the transcript as it came, where restricted readers alone may read; in the body on
+    `packets-restricted` only."""
 
     def to_dict(self) -> dict[str, Any]:
         """As any model, without what came with a later release and says nothing."""
         return without_absent(super().to_dict())
 
 
-LATER_FIELDS = ("claims", "redaction", "gatesDigest", "checklist", "segment")
+LATER_FIELDS = ("claims", "redaction", "gatesDigest", "checklist", "segment", "rawTranscriptUri")
 """Fields of packets and manifests that are left out where they are null: older ones stay as they are, to the byte."""
 
 

@@ -24,6 +24,7 @@ def packet_of(manifest: Manifest, uri: str, manifest_hash: str) -> Packet:
         **{name: getattr(manifest, name) for name in _SHARED},
         redacted_transcript_uri=manifest.artifacts.redacted_transcript_uri,
         audio_uri=manifest.artifacts.audio_uri,
+        raw_transcript_uri=next((one.uri for one in manifest.objects if one.name == "rawTranscript"), None),
         review_status=review.status,
         review=Review(owner=review.owner, due_at=review.due_at, allowed_outcomes=review.allowed_outcomes),
         # Each as what it is in the packet: a manifest's entry says more, and may not travel on.
@@ -56,6 +57,7 @@ def stub_of(packet: Packet) -> Packet:
             "trigger": None,
             "redacted_transcript_uri": None,
             "audio_uri": None,
+            "raw_transcript_uri": None,
             "tool_evidence": (),
             "evaluation_result": None,
             "findings": (),

@@ -43,7 +43,9 @@ def sources_of(
         source = _chosen(kind, order.items)
         if source is None:
             continue
-        obstacle = obstacle_to(source.reference, source_buckets, redacting=redacting and kind == "transcript")
+        # Of a recording nothing is copied: restricted readers may be pointed to one that is not redacted.
+        usable = redacting if kind == "transcript" else order.review.export_level == "raw_restricted"
+        obstacle = obstacle_to(source.reference, source_buckets, redacting=usable)
         if obstacle is None:
             readable.append(source)
         else:
@@ -57,7 +59,10 @@ def missing(kind: SourceKind, reason: MissingReason, detail: str) -> Missing:
 
 
 def obstacle_to(reference: Reference, source_buckets: tuple[str, ...], *, redacting: bool = False) -> str | None:
-    """Why this object is never asked for; None where it may be. The text never repeats the address."""
+    """Why this object is never asked for; None where it may be. The text never repeats the address.
+
+    `redacting`: it need not be stated to be redacted.
+    """
     outside = _outside(reference.uri, source_buckets)
     if outside is not None:
         return outside

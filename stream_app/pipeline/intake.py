@@ -107,9 +107,7 @@ class Intake:
             raise Refusal("wrong_topic", f"a {kind} event on topic {record.topic}")
         # 5. The model: every field's type and range. 6. Identity: who is it about?
         reduced = _SHAPES[kind].reduce(document, parsed.text, self._concealer, record.timestamp_ms)
-        if reduced is None or (reduced.canonical_call_id is None and not reduced.aliases):
-            return self._by_model(model, document, record.timestamp_ms)
-        return reduced
+        return self._by_model(model, document, record.timestamp_ms) if reduced is None else reduced
 
     def _by_model(self, model: type[Event], document: Json, received_at: int) -> Reduced:
         """5. and 6., as the model says."""

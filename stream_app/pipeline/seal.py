@@ -15,7 +15,7 @@ from typing import Literal, TypeVar
 from pydantic import ValidationError
 
 from stream_app.core import attestation
-from stream_app.core.artifacts import JSON_TYPE, Artifact, Stored, made_artifacts, stored
+from stream_app.core.artifacts import JSON_TYPE, made_artifacts
 from stream_app.core.canonical import CanonicalError, hash_of
 from stream_app.core.instants import day_of
 from stream_app.core.manifest import (
@@ -27,16 +27,16 @@ from stream_app.core.manifest import (
     read_manifest,
 )
 from stream_app.core.orders import JoinAlert, Missing, SealOrder, SealRetry
-from stream_app.core.packet import Packet, ProducedBy, RedactionNote
+from stream_app.core.packet import Packet, ProducedBy
 from stream_app.core.publication import is_restricted, packet_bytes, packet_of, stub_of
-from stream_app.core.seal import Gathered, decide, order_digest
+from stream_app.core.seal import decide, order_digest
 from stream_app.core.selection import facts_of
 from stream_app.core.sources import missing, sources_of
-from stream_app.core.transcripts import TranscriptReport, examine
 from stream_app.core.wire import WireError, read_json
 from stream_app.pipeline import outputs
 from stream_app.pipeline.call_keys import KeysGone
 from stream_app.pipeline.clearance import Clearance, clear
+from stream_app.pipeline.gathering import Buckets, describe
 from stream_app.pipeline.known import Known, UnknownKeys, nothing_known
 from stream_app.pipeline.ports import (
     Effects,
@@ -75,6 +75,7 @@ class Sealer:
         store: ObjectStore,
         *,
         packet_bucket: str,
+        raw_bucket: str,
         source_buckets: tuple[str, ...],
         max_artifact_bytes: int,
         produced_by: ProducedBy,
@@ -95,6 +96,7 @@ class Sealer:
         """
         self._store = store
         self._bucket = packet_bucket
+        self._buckets = Buckets(packet_bucket, raw_bucket)
         self._source_buckets = source_buckets
         self._max_artifact_bytes = max_artifact_bytes
         self._produced_by = produced_by
@@ -163,7 +165,7 @@ class Sealer:
         facts = facts_of(order.canonical_call_id, order.items, order.tool_rules)
         try:
             made = (*made_artifacts(order, facts, self._bucket), *opening.found)
-            gathered, to_store = self._describe(order, found, clearance, made, absent)
+            gathered, to_store = describe(order, found, clearance, made, absent, self._buckets)
             # All at once: they are independent, and each may be written twice. The manifest waits for the last.
             puts = (self._put_once(one.artifact.uri, one.body, order, one.artifact.media_type) for one in to_store)
             await asyncio.gather(*puts)
@@ -232,67 +234,6 @@ class Sealer:
             except (ObjectMissing, ObjectTooLarge):
                 continue
         return None
-
-    def _describe(
-        self,
-        order: SealOrder,
-        found: list[Found],
-        clearance: Clearance | None,
-        made: tuple[Stored, ...],
-        absent: tuple[Missing, ...],
-    ) -> tuple[Gathered, list[Stored]]:
-        """What was gathered, and what of it is to be stored: a transcript that cannot be shown is never copied."""
-        to_store: list[Stored] = []
-        artifacts: list[Artifact] = []
-        report: TranscriptReport | None = None
-        note: RedactionNote | None = None
-        recording, measured, problem = None, None, None
-        retention = order.review.retention_class
-        for one in found:
-            reference = one.source.reference
-            if clearance is not None and one.body is not None:
-                report = examine(clearance.body)
-                if not report.problems and not clearance.leaks:
-                    masked = clearance.report(self._bucket, retention)
-                    note = clearance.note(masked)
-                    copy = stored(
-                        "redactedTranscript",
-                        clearance.body,
-                        bucket=self._bucket,
-                        retention_class=retention,
-                        media_type=reference.media_type or JSON_TYPE,
-                        source_uri=reference.uri,
-                    )
-                    for each in (copy, masked) if masked is not None else (copy,):
-                        to_store.append(each)
-                        artifacts.append(each.artifact)
-            else:
-                recording, measured, problem = reference, one.measured, one.problem
-                artifacts.append(
-                    Artifact(
-                        name="audio",
-                        uri=reference.uri,
-                        sha256=one.sha256,
-                        size_bytes=one.size,
-                        media_type=reference.media_type or "application/octet-stream",
-                        redaction_state=reference.redaction_state,
-                        retention_class=retention,
-                    )
-                )
-        to_store.extend(made)
-        artifacts.extend(one.artifact for one in made)
-        gathered = Gathered(
-            tuple(absent),
-            tuple(artifacts),
-            report,
-            recording,
-            measured=measured,
-            recording_problem=problem,
-            leaks=clearance.leaks if clearance is not None else (),
-            found=frozenset({"trace"} if any(one.artifact.name == "trace" for one in made) else ()),
-            redaction=note,
-        )
-        return gathered, to_store
 
     async def _commit(self, uri: str, body: bytes, order: SealOrder) -> tuple[str, bytes] | None:
         """Put the manifest unless one is there; else (URI, bytes) of the one that is."""

@@ -336,6 +336,7 @@ class SealBinding(Binding):
         self._sealer = Sealer(
             MeteredStore(sources, telemetry.recorder),
             packet_bucket=settings.packet_bucket,
+            raw_bucket=settings.raw_bucket,
             source_buckets=settings.allowed_sources,
             max_artifact_bytes=settings.max_artifact_bytes,
             produced_by=ProducedBy(version=__version__, config_sha256=settings.config_sha256()),

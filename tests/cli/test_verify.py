@@ -21,7 +21,7 @@ from stream_app.dev.state import Endpoints
 from stream_app.pipeline.ports import Incoming, ObjectDenied, ObjectStore, StoreUnavailable
 from stream_app.pipeline.seal import Sealer
 from stream_app.settings import Settings
-from tests.examples import AUDIO_URI, PACKET_BUCKET, PRODUCED_BY, changed, contract_order, contract_sources
+from tests.examples import AUDIO_URI, PACKET_BUCKET, PRODUCED_BY, RAW_BUCKET, changed, contract_order, contract_sources
 from tests.fakes import InMemoryObjectStore
 
 MANIFEST_URI = "s3://review-packets/calls/2026-06-03/call_2026_06_03_1842/v1/manifest.json"
@@ -30,7 +30,8 @@ MANIFEST_URI = "s3://review-packets/calls/2026-06-03/call_2026_06_03_1842/v1/man
 async def seal_into(store: ObjectStore, order: SealOrder | None = None) -> dict[str, Any]:
     """Seal the contract's call (or another order); returns its packet."""
     sealer = Sealer(
-        store, packet_bucket=PACKET_BUCKET, source_buckets=("provider-drop",), max_artifact_bytes=1 << 30,
+        store, packet_bucket=PACKET_BUCKET, raw_bucket=RAW_BUCKET,
+        source_buckets=("provider-drop",), max_artifact_bytes=1 << 30,
         produced_by=PRODUCED_BY, seal_budget_ms=0, now=lambda: 0, steady=lambda: 0,
     )  # fmt: skip
     effects = await sealer.handle(Incoming("seal-orders", 0, 0, 0, b"k", (order or contract_order()).to_bytes()))

@@ -36,6 +36,7 @@ from tests.examples import (
     CONTRACT,
     PACKET_BUCKET,
     PRODUCED_BY,
+    RAW_BUCKET,
     SHARED_CONTRACT,
     TRANSCRIPT,
     TRANSCRIPT_URI,
@@ -67,6 +68,7 @@ class World:
         return Sealer(
             self.store,
             packet_bucket=PACKET_BUCKET,
+            raw_bucket=RAW_BUCKET,
             source_buckets=("provider-drop",),
             max_artifact_bytes=1 << 30,
             produced_by=PRODUCED_BY,
@@ -245,7 +247,8 @@ async def test_bytes_that_are_not_the_stated_ones_are_never_used(stated: dict[st
 async def test_what_is_too_large_is_named_at_once() -> None:
     world = World()
     small = Sealer(
-        world.store, packet_bucket=PACKET_BUCKET, source_buckets=("provider-drop",), max_artifact_bytes=1000,
+        world.store, packet_bucket=PACKET_BUCKET, raw_bucket=RAW_BUCKET,
+        source_buckets=("provider-drop",), max_artifact_bytes=1000,
         produced_by=PRODUCED_BY, seal_budget_ms=BUDGET_MS, now=lambda: world.now, steady=lambda: world.now,
     )  # fmt: skip
     packet = packet_in(await small.handle(incoming(contract_order())))
@@ -529,7 +532,8 @@ async def test_a_manifest_is_signed_before_it_is_committed_and_an_adopted_one_is
 
     def sealer(sign: attestation.Sign | None) -> Sealer:
         return Sealer(
-            store, packet_bucket=PACKET_BUCKET, source_buckets=("provider-drop",), max_artifact_bytes=1 << 30,
+            store, packet_bucket=PACKET_BUCKET, raw_bucket=RAW_BUCKET,
+            source_buckets=("provider-drop",), max_artifact_bytes=1 << 30,
             produced_by=PRODUCED_BY, seal_budget_ms=0, now=lambda: 0, steady=lambda: 0, sign=sign,
         )  # fmt: skip
 

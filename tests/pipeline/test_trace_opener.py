@@ -10,7 +10,7 @@ from stream_app.core.orders import Missing, SealOrder
 from stream_app.pipeline.ports import Effects, TraceAbsent, TraceUnavailable
 from stream_app.pipeline.seal import Sealer
 from stream_app.pipeline.trace_opener import NOTHING, open_trace
-from tests.examples import PACKET_BUCKET, PRODUCED_BY, contract_order
+from tests.examples import PACKET_BUCKET, PRODUCED_BY, RAW_BUCKET, contract_order
 from tests.fakes import InMemoryObjectStore
 from tests.pipeline.test_seal import World, as_incoming, incoming, one, packet_in
 
@@ -56,7 +56,8 @@ def trace_of(order: SealOrder) -> str:
 def world(traces: Traces) -> World:
     made = World()
     made.sealer = Sealer(
-        made.store, packet_bucket=PACKET_BUCKET, source_buckets=("provider-drop",), max_artifact_bytes=1 << 30,
+        made.store, packet_bucket=PACKET_BUCKET, raw_bucket=RAW_BUCKET,
+        source_buckets=("provider-drop",), max_artifact_bytes=1 << 30,
         produced_by=PRODUCED_BY, seal_budget_ms=10_000, now=lambda: made.now, steady=lambda: made.now, traces=traces,
     )  # fmt: skip
     return made

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from stream_app.core.gates.subject import Subject, absence, verdict
+from stream_app.core.media_types import is_recording_type
 from stream_app.core.packet import GateResult
 
 RULES = (
@@ -12,6 +13,7 @@ RULES = (
     "block: the recording's own header states a length that differs from the call's by more than 5 s and 5 %",
     "block: the recording claims to be a WAV and its header cannot be read, or contradicts itself",
     "block: its producer states other channels or another length than the call, or than the header",
+    "block: it is stated to be of a media type that no recording has",
     "block: the recording is not redacted (raw_restricted apart), or was copied",
     "block: a required recording is absent and not named; warn: it is named in missing[]",
 )
@@ -32,6 +34,8 @@ def check(subject: Subject) -> GateResult:
     block = []
     if artifact.redaction_state != "redacted" and not subject.raw:
         block.append(f"the recording's redaction state is {artifact.redaction_state}")
+    if not is_recording_type(artifact.media_type):
+        block.append("its stated media type is none that a recording has")
     if artifact.source_uri is not None:
         block.append("the recording was copied; a packet holds a pointer to it")
     if subject.recording_problem is not None:
