@@ -176,13 +176,13 @@ PROCESS_ROWS: tuple[Row, ...] = (
     Row(
         "Export levels",
         "raw_restricted",
-        "Bodies go to a topic of their own; a bucket and keys of their own, with generated access rules.",
+        "Bodies go to a topic of their own, originals to a bucket of their own, with keys and generated access rules.",
         ("stream_app.core.publication:is_restricted", "stream_app.core.access:iam_policy"),
         (
             "tests/core/test_publication.py::test_blocked_and_raw_bodies_are_restricted",
             "tests/cli/test_iam_policies.py::test_with_a_reviewers_keys_every_raw_read_fails",
+            "tests/pipeline/test_gathering.py::test_a_restricted_packet_has_the_original_where_restricted_readers_look",
         ),
-        6,
     ),
     Row(
         "Quality gates",
